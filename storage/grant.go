@@ -1,0 +1,101 @@
+package storage
+
+import (
+	"context"
+	"time"
+)
+
+// Grant is one login: what a resource owner let a client have, and the one
+// refresh token that lives of it. An ended grant has no row.
+type Grant struct {
+	ID          string
+	UserID      string
+	ClientID    string
+	UserEpoch   string // the user's when the grant was made
+	ClientEpoch string // the client's when the grant was made
+	Scopes      []string
+	Audiences   []string
+	AuthTime    time.Time
+	ExpiresAt   time.Time // absolute, from the login
+	Refresh     []byte    // SHA-256 of the live refresh token; nil where there is none
+	Previous    []byte    // SHA-256 of its parent
+	RotatedAt   time.Time // when the live refresh token was issued
+	Answer      []byte    // what the parent's use answered, sealed under the parent
+}
+
+// Session is a grant with the user and client it belongs to, as they are now.
+type Session struct {
+	Grant
+	User   User
+	Client Client
+}
+
+// Live reports whether the grant still counts at now: not expired, and neither
+// user nor client disabled or ended since.
+func (s Session) Live(now time.Time) bool {
+	return now.Before(s.ExpiresAt) &&
+		!s.User.Disabled && s.User.Epoch == s.UserEpoch &&
+		!s.Client.Disabled && s.Client.Epoch == s.ClientEpoch
+}
+
+// CreateGrant adds g.
+func (s *Store) CreateGrant(ctx context.Context, g Grant) error {
+	return s.write(ctx, func(ctx context.Context, q querier) error {
+		_, err := q.exec(ctx, `INSERT INTO grants (id, user_id, client_id, user_epoch, client_epoch, scopes, audiences,
+				auth_time, expires_at, refresh_hash, rotated_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+			g.ID, g.UserID, g.ClientID, g.UserEpoch, g.ClientEpoch, joined(g.Scopes), joined(g.Audiences),
+			millis(g.AuthTime), millis(g.ExpiresAt), g.Refresh, millis(g.RotatedAt))
+		return err
+	})
+}
+
+// Session returns the grant of that id with its user and client, or
+// [ErrNotFound] where one of the three is gone.
+func (s *Store) Session(ctx context.Context, grantID string) (Session, error) {
+	var (
+		g                          Grant
+		u                          userRow
+		c                          clientRow
+		scopes, audiences          string
+		authTime, expires, rotated int64
+	)
+	dest := []any{&g.ID, &g.UserID, &g.ClientID, &g.UserEpoch, &g.ClientEpoch, &scopes, &audiences,
+		&authTime, &expires, &g.Refresh, &g.Previous, &rotated, &g.Answer}
+	dest = append(append(dest, u.dest()...), c.dest()...)
+	err := s.read.one(ctx, dest, `SELECT g.id, g.user_id, g.client_id, g.user_epoch, g.client_epoch, g.scopes, g.audiences,
+			g.auth_time, g.expires_at, g.refresh_hash, g.previous_hash, g.rotated_at, g.answer,
+			u.id, u.username, u.email, u.full_name, u.password_hash, u.password_cost, u.scopes, u.disabled, u.epoch, u.created_at,
+			c.id, c.name, c.public, c.grants, c.scopes, c.default_scopes, c.audiences, c.introspect, c.disabled,
+			c.secret_hash, c.old_secret_hash, c.old_secret_until, c.epoch, c.created_at
+		FROM grants g JOIN users u ON u.id = g.user_id JOIN clients c ON c.id = g.client_id
+		WHERE g.id = $1`, grantID)
+	g.Scopes, g.Audiences = split(scopes), split(audiences)
+	g.AuthTime, g.ExpiresAt, g.RotatedAt = fromMillis(authTime), fromMillis(expires), fromMillis(rotated)
+	return Session{Grant: g, User: u.user(), Client: c.client()}, err
+}
+
+// RotateGrant puts the refresh token hashed as next in the place of the one
+// hashed as presented, and keeps the sealed answer for a retry. Of any number of
+// calls with one presented token, on any number of nodes, one reports won.
+func (s *Store) RotateGrant(ctx context.Context, id string, presented, next, answer []byte) (won bool, err error) {
+	now := millis(s.now())
+	err = s.write(ctx, func(ctx context.Context, q querier) error {
+		n, err := q.exec(ctx, `UPDATE grants SET refresh_hash = $1, previous_hash = $2, answer = $3, rotated_at = $4
+			WHERE id = $5 AND refresh_hash = $2`, next, presented, answer, now, id)
+		won = n == 1
+		return err
+	})
+	return won && err == nil, err
+}
+
+// EndGrant ends the grant and every token of it. A grant that is gone already is
+// no error: its access tokens may outlive it.
+func (s *Store) EndGrant(ctx context.Context, id string) error {
+	return s.write(ctx, func(ctx context.Context, q querier) error {
+		if _, err := q.exec(ctx, `DELETE FROM grants WHERE id = $1`, id); err != nil {
+			return err
+		}
+		return s.revoke(ctx, q, Revocation{Kind: KindGrant, Key: id})
+	})
+}

@@ -1,0 +1,75 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+func newMigrator(d goose.Dialect, db *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(d, db, files)
+}
+
+// migrateTries is how often a migration that another process was quicker with is
+// looked at again.
+const migrateTries = 10
+
+// Migrate brings the schema up to date and returns its version before and after.
+// Any number of processes may do so at once; the slower ones find it done.
+func (s *Store) Migrate(ctx context.Context) (from, to int64, err error) {
+	err = s.migrator(func(m *goose.Provider) error {
+		from, to, err = migrate(ctx, m)
+		return err
+	})
+	return from, to, err
+}
+
+func migrate(ctx context.Context, m *goose.Provider) (from, to int64, err error) {
+	if from, err = m.GetDBVersion(ctx); err != nil {
+		return 0, 0, fmt.Errorf("reading the schema's version: %w", err)
+	}
+	for try := 1; ; try++ {
+		_, err = m.Up(ctx)
+		if err == nil {
+			break
+		}
+		pending, perr := m.HasPending(ctx)
+		if perr == nil && !pending {
+			break
+		}
+		if try == migrateTries || ctx.Err() != nil {
+			return from, 0, fmt.Errorf("migrating the schema: %w", errors.Join(err, perr))
+		}
+	}
+	to, err = m.GetDBVersion(ctx)
+	return from, to, err
+}
+
+// Pending reports whether the schema is older than this program.
+func (s *Store) Pending(ctx context.Context) (pending bool, err error) {
+	err = s.migrator(func(m *goose.Provider) error {
+		pending, err = m.HasPending(ctx)
+		return err
+	})
+	return pending, err
+}
+
+func (s *Store) migrator(use func(*goose.Provider) error) error {
+	m, err := s.dialect.migrator()
+	if err != nil {
+		return err
+	}
+	return errors.Join(use(m), m.Close())
+}

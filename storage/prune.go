@@ -1,0 +1,92 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// keyMemory is how long a key that left the key set is still listed.
+const keyMemory = 30 * 24 * time.Hour
+
+// Prune deletes up to limit rows of each kind that nothing can ask for any more:
+// expired grants, grants that a user's or client's revocation ended, and
+// revocations of expired tokens. Fewer deleted rows than limit mean that it is
+// done for now. It is safe on any number of nodes at once.
+func (s *Store) Prune(ctx context.Context, limit int) (deleted int64, err error) {
+	now := s.now()
+	for _, step := range []struct {
+		name string
+		run  func(context.Context, querier) (int64, error)
+	}{
+		{"expired grants", func(ctx context.Context, q querier) (int64, error) {
+			return q.exec(ctx, `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
+				millis(now), limit)
+		}},
+		{"ended grants", func(ctx context.Context, q querier) (int64, error) { return sweep(ctx, q, limit) }},
+		{"past revocations", func(ctx context.Context, q querier) (int64, error) {
+			return q.exec(ctx, `DELETE FROM revocations WHERE seq IN (SELECT seq FROM revocations WHERE until <= $1 AND swept = 1 ORDER BY until LIMIT $2)`,
+				millis(now), limit)
+		}},
+		{"past signing keys", func(ctx context.Context, q querier) (int64, error) {
+			return q.exec(ctx, `DELETE FROM signing_keys WHERE published_until > 0 AND published_until <= $1`, millis(now.Add(-keyMemory)))
+		}},
+	} {
+		// A transaction for each, so that no writer waits long behind it.
+		err := s.write(ctx, func(ctx context.Context, q querier) error {
+			n, err := step.run(ctx, q)
+			deleted += n
+			return err
+		})
+		if err != nil {
+			return deleted, fmt.Errorf("pruning %s: %w", step.name, err)
+		}
+	}
+	return deleted, nil
+}
+
+// sweep deletes grants that user's and client's revocations ended, oldest
+// revocation first, and ticks each off once none of its grants is left.
+func sweep(ctx context.Context, q querier, limit int) (deleted int64, err error) {
+	for range limit {
+		var (
+			seq        int64
+			kind       Kind
+			key, epoch string
+		)
+		err := q.one(ctx, []any{&seq, &kind, &key, &epoch},
+			`SELECT seq, kind, key, epoch FROM revocations WHERE swept = 0 ORDER BY seq LIMIT 1`)
+		if errors.Is(err, ErrNotFound) {
+			return deleted, nil
+		}
+		if err != nil {
+			return deleted, err
+		}
+		grants := `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE user_id = $1 AND user_epoch <> $2 LIMIT $3)`
+		if kind == KindClient {
+			grants = `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE client_id = $1 AND client_epoch <> $2 LIMIT $3)`
+		}
+		n, err := q.exec(ctx, grants, key, epoch, int64(limit)-deleted)
+		if err != nil {
+			return deleted, err
+		}
+		if deleted += n; deleted == int64(limit) {
+			return deleted, nil
+		}
+		if _, err := q.exec(ctx, `UPDATE revocations SET swept = 1 WHERE seq = $1`, seq); err != nil {
+			return deleted, err
+		}
+	}
+	return deleted, nil
+}
+
+// Backup writes a consistent copy of an embedded database to a new file while
+// others read and write. The file appears under its name once it is whole and on
+// disk.
+func (s *Store) Backup(ctx context.Context, file string) error {
+	if err := s.dialect.backup(ctx, file); err != nil {
+		return fmt.Errorf("backing up: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// Kind is what a revocation names.
+type Kind string
+
+// The kinds of revocations.
+const (
+	KindToken  Kind = "token"  // one access token, by jti
+	KindGrant  Kind = "grant"  // every token of a login, by grant id
+	KindUser   Kind = "user"   // every token of a user of another epoch
+	KindClient Kind = "client" // every token of a client of another epoch
+)
+
+// Revocation says that something ended before its time. It is kept until the
+// last access token it concerns has expired.
+type Revocation struct {
+	Seq       int64 // commit order: a later one is larger
+	Kind      Kind
+	Key       string
+	Epoch     string // of users and clients: the epoch that lives; empty for none
+	KeepGrant string // of users: a grant that lives though its epoch is older
+	Until     time.Time
+}
+
+// Covers reports whether the revocation ends what carries these names.
+func (r Revocation) Covers(grant, epoch string) bool {
+	switch r.Kind {
+	case KindUser:
+		return epoch != r.Epoch && (grant == "" || grant != r.KeepGrant)
+	case KindClient:
+		return epoch != r.Epoch
+	default:
+		return true
+	}
+}
+
+// expirySlack is how long a revocation outlives the tokens it concerns: the nodes'
+// clocks may differ.
+const expirySlack = time.Minute
+
+// RevokeToken ends the access token of that jti, which expires at until.
+func (s *Store) RevokeToken(ctx context.Context, jti string, until time.Time) error {
+	return s.write(ctx, func(ctx context.Context, q querier) error {
+		return s.revoke(ctx, q, Revocation{Kind: KindToken, Key: jti, Until: until.Add(expirySlack)})
+	})
+}
+
+// revoke writes r, in the place of an earlier one of its kind and key. Without an
+// Until it is kept for the longest lifetime an access token was ever given here:
+// the process that revokes may not be the one that issues.
+func (s *Store) revoke(ctx context.Context, q querier, r Revocation) error {
+	if r.Until.IsZero() {
+		ttl, err := accessTokenTTL(ctx, q)
+		if err != nil {
+			return err
+		}
+		r.Until = s.now().Add(ttl + expirySlack)
+	}
+	// The counter's row is locked until the commit, so numbers become visible in
+	// their order and a follower that asks for "after n" misses none.
+	seq, err := bump(ctx, q, settingRevocations)
+	if err != nil {
+		return err
+	}
+	swept := r.Kind == KindToken || r.Kind == KindGrant
+	_, err = q.exec(ctx, `INSERT INTO revocations (kind, key, epoch, keep_grant, until, seq, swept)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (kind, key) DO UPDATE SET epoch = excluded.epoch, keep_grant = excluded.keep_grant, seq = excluded.seq, swept = excluded.swept,
+			until = CASE WHEN excluded.until > revocations.until THEN excluded.until ELSE revocations.until END`,
+		r.Kind, r.Key, r.Epoch, r.KeepGrant, millis(r.Until), seq, truth(swept))
+	return err
+}
+
+// Revocations returns those numbered after seq, in order.
+func (s *Store) Revocations(ctx context.Context, seq int64) ([]Revocation, error) {
+	var list []Revocation
+	err := s.read.each(ctx, func(rows *sql.Rows) error {
+		var r Revocation
+		var until int64
+		if err := rows.Scan(&r.Seq, &r.Kind, &r.Key, &r.Epoch, &r.KeepGrant, &until); err != nil {
+			return err
+		}
+		r.Until = fromMillis(until)
+		list = append(list, r)
+		return nil
+	}, `SELECT seq, kind, key, epoch, keep_grant, until FROM revocations WHERE seq > $1 ORDER BY seq`, seq)
+	return list, err
+}
+
+// Names of settings.
+const (
+	settingRevocations    = "revocations"
+	settingSigningKeys    = "signing_keys"
+	settingAccessTokenTTL = "access_token_ttl"
+)
+
+// bump raises a counter by one and returns it.
+func bump(ctx context.Context, q querier, name string) (n int64, err error) {
+	err = q.one(ctx, []any{&n}, `UPDATE settings SET value = value + 1 WHERE name = $1 RETURNING value`, name)
+	if err != nil {
+		return 0, fmt.Errorf("counting %s: %w", name, err)
+	}
+	return n, nil
+}
+
+func setting(ctx context.Context, q querier, name string) (n int64, err error) {
+	err = q.one(ctx, []any{&n}, `SELECT value FROM settings WHERE name = $1`, name)
+	if err != nil {
+		return 0, fmt.Errorf("reading setting %s: %w", name, err)
+	}
+	return n, nil
+}
+
+func accessTokenTTL(ctx context.Context, q querier) (time.Duration, error) {
+	ms, err := setting(ctx, q, settingAccessTokenTTL)
+	return time.Duration(ms) * time.Millisecond, err
+}
+
+// AccessTokenTTL returns the longest lifetime that access tokens were ever given.
+func (s *Store) AccessTokenTTL(ctx context.Context) (time.Duration, error) {
+	return accessTokenTTL(ctx, s.read)
+}
+
+// RaiseAccessTokenTTL remembers that access tokens may live for ttl from now on.
+// It must be called before the first is issued: revocations and retired keys are
+// kept for the longest lifetime ever remembered, which it returns.
+func (s *Store) RaiseAccessTokenTTL(ctx context.Context, ttl time.Duration) (longest time.Duration, err error) {
+	err = s.write(ctx, func(ctx context.Context, q querier) error {
+		_, err := q.exec(ctx, `UPDATE settings SET value = $1 WHERE name = $2 AND value < $1`, ttl.Milliseconds(), settingAccessTokenTTL)
+		if err != nil {
+			return err
+		}
+		longest, err = accessTokenTTL(ctx, q)
+		return err
+	})
+	return longest, err
+}
+
+// Changed reports whether anything may have been committed since the last call,
+// by this process or another. The first call reports true.
+func (s *Store) Changed(ctx context.Context) (bool, error) { return s.dialect.changed(ctx) }
+
+// Versions returns the number of the newest revocation and how often the signing
+// keys were changed.
+func (s *Store) Versions(ctx context.Context) (revocations, signingKeys int64, err error) {
+	err = s.read.one(ctx, []any{&revocations, &signingKeys},
+		`SELECT r.value, k.value FROM settings r, settings k WHERE r.name = $1 AND k.name = $2`,
+		settingRevocations, settingSigningKeys)
+	return revocations, signingKeys, err
+}

@@ -1,0 +1,200 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// sqliteDB is an embedded database: one connection writes, a few read, one
+// watches for commits of others, this process's writer among them.
+type sqliteDB struct {
+	file    string
+	readers *sql.DB
+	writers *sql.DB
+	group   *groupWriter
+
+	watchMu sync.Mutex
+	watcher *sql.Conn
+	watch   *sql.Stmt
+	version int64
+}
+
+var _ dialect = (*sqliteDB)(nil)
+
+func openSQLite(ctx context.Context, file string) (*sqliteDB, error) {
+	if err := private(file); err != nil {
+		return nil, err
+	}
+	d := &sqliteDB{file: file}
+	err := d.open(ctx)
+	if err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+func (d *sqliteDB) open(ctx context.Context) (err error) {
+	if d.writers, err = d.connections(1, "_txlock=immediate"); err != nil {
+		return err
+	}
+	conn, err := d.writers.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	d.group = newGroupWriter(conn)
+
+	// One more, for the watcher holds one for good.
+	if d.readers, err = d.connections(2*runtime.NumCPU()+1, "_pragma=query_only(1)"); err != nil {
+		return err
+	}
+	if d.watcher, err = d.readers.Conn(ctx); err != nil {
+		return err
+	}
+	d.watch, err = d.watcher.PrepareContext(ctx, `PRAGMA data_version`)
+	return err
+}
+
+// connections opens a pool of at most n, which keeps them all: to open one costs
+// more than most queries.
+func (d *sqliteDB) connections(n int, option string) (*sql.DB, error) {
+	// FULL: an acknowledged revocation outlives a power cut. A busy writer of
+	// another process (the command line, a long import) is waited for.
+	const pragmas = "_pragma=busy_timeout(30000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: d.file}).EscapedPath()+"?"+pragmas+"&"+option)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(n)
+	return db, nil
+}
+
+// private makes the database file readable by its owner alone: it holds
+// password hashes. SQLite gives its journal files the same mode.
+func private(file string) error {
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("folder %s does not exist: make it first", filepath.Dir(file))
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// reader prepares on a context of its own: a read here takes microseconds, and a
+// context that can end costs a goroutine for each.
+func (d *sqliteDB) reader() *prepared { return newPrepared(d.readers.PrepareContext) }
+
+func (d *sqliteDB) write(ctx context.Context, f func(context.Context, querier) error) error {
+	return d.group.do(ctx, f)
+}
+
+// changed asks SQLite's own counter, which moves with each commit of another
+// connection, whichever process it is in.
+func (d *sqliteDB) changed(ctx context.Context) (bool, error) {
+	d.watchMu.Lock()
+	defer d.watchMu.Unlock()
+	var v int64
+	if err := d.watch.QueryRowContext(context.WithoutCancel(ctx)).Scan(&v); err != nil {
+		return false, fmt.Errorf("reading data_version: %w", err)
+	}
+	moved := v != d.version
+	d.version = v
+	return moved, nil
+}
+
+func (d *sqliteDB) unique(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) &&
+		(e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+}
+
+// migrator works on connections of its own, because the writer holds its only one.
+func (d *sqliteDB) migrator() (*goose.Provider, error) {
+	db, err := d.connections(1, "_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	return newMigrator(goose.DialectSQLite3, db)
+}
+
+// backup writes a copy as of one moment, while others read and write, and gives
+// it its name only once it is whole and on disk.
+func (d *sqliteDB) backup(ctx context.Context, file string) (err error) {
+	if _, err := os.Lstat(file); err == nil {
+		return fmt.Errorf("%s: %w: name a new file", file, fs.ErrExist)
+	}
+	part := file + ".part"
+	if err := private(part); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(part))
+		}
+	}()
+	db, err := d.connections(1, "_txlock=deferred") // a reader that may write: to the copy
+	if err != nil {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, `VACUUM INTO $1`, part); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	if err := db.Close(); err != nil {
+		return err
+	}
+	if err := syncFile(part); err != nil {
+		return err
+	}
+	// Link, not rename: it fails where another backup took the name meanwhile.
+	if err := os.Link(part, file); err != nil {
+		return err
+	}
+	if err := os.Remove(part); err != nil {
+		return err
+	}
+	return syncFile(filepath.Dir(file))
+}
+
+func syncFile(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+func (d *sqliteDB) path() string { return d.file }
+
+func (d *sqliteDB) close() error {
+	var errs []error
+	if d.group != nil {
+		errs = append(errs, d.group.close())
+	}
+	if d.watch != nil {
+		errs = append(errs, d.watch.Close())
+	}
+	if d.watcher != nil {
+		errs = append(errs, d.watcher.Close())
+	}
+	if d.readers != nil {
+		errs = append(errs, d.readers.Close())
+	}
+	if d.writers != nil {
+		errs = append(errs, d.writers.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,149 @@
+package storage
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+var (
+	// ErrNotFound says that no row answers to the name or id.
+	ErrNotFound = errors.New("not found")
+	// ErrExists says that the name is taken.
+	ErrExists = errors.New("already exists")
+	// ErrConflict says that another writer was first; read again and decide anew.
+	ErrConflict = errors.New("changed by another writer")
+	// ErrClosed says that the store was closed.
+	ErrClosed = errors.New("database is closed")
+	// ErrSchema says that the database needs migrating and Options.Migrate was false.
+	ErrSchema = errors.New("database schema is not up to date: run usher migrate")
+)
+
+// Options say how to open a database.
+type Options struct {
+	// Migrate brings the schema up to date first.
+	Migrate bool
+	// Now is the clock; time.Now where nil.
+	Now func() time.Time
+}
+
+// Store is one database, safe for concurrent use.
+type Store struct {
+	dialect dialect
+	read    *prepared
+	now     func() time.Time
+}
+
+// Open opens the database that url names ("sqlite:usher.db"), making an embedded
+// one that does not exist. It returns [ErrSchema] for a database of an older
+// schema unless o.Migrate is set.
+func Open(ctx context.Context, url string, o Options) (*Store, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	d, err := openDialect(ctx, url)
+	if err != nil {
+		return nil, fmt.Errorf("opening database %s: %w", url, err)
+	}
+	s := &Store{dialect: d, read: d.reader(), now: o.Now}
+	if err := s.ready(ctx, o.Migrate); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening database %s: %w", url, err), d.close())
+	}
+	return s, nil
+}
+
+func (s *Store) ready(ctx context.Context, migrate bool) error {
+	if migrate {
+		_, _, err := s.Migrate(ctx)
+		return err
+	}
+	pending, err := s.Pending(ctx)
+	if err == nil && pending {
+		err = ErrSchema
+	}
+	return err
+}
+
+// Close ends running writes and closes the database. The store is of no use
+// afterwards.
+func (s *Store) Close() error {
+	s.read.close()
+	return s.dialect.close()
+}
+
+// Path is the file of an embedded database, empty for a database server.
+func (s *Store) Path() string { return s.dialect.path() }
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	return s.read.one(ctx, []any{&one}, `SELECT 1`)
+}
+
+// write runs f in a transaction that is durable when write returns nil. f may
+// run more than once, and only through q may it touch the database.
+func (s *Store) write(ctx context.Context, f func(ctx context.Context, q querier) error) error {
+	return s.dialect.write(ctx, f)
+}
+
+// querier is what queries run on: the readers, or one transaction.
+type querier interface {
+	// exec returns how many rows changed.
+	exec(ctx context.Context, query string, args ...any) (int64, error)
+	// one scans the single row of query into dest, or returns ErrNotFound.
+	one(ctx context.Context, dest []any, query string, args ...any) error
+	// each calls scan for every row.
+	each(ctx context.Context, scan func(*sql.Rows) error, query string, args ...any) error
+}
+
+// must is the affected-rows check of a statement that has to hit one row.
+func must(n int64, err error) error {
+	if err == nil && n == 0 {
+		return ErrNotFound
+	}
+	return err
+}
+
+// NewID returns a random id of 120 bits, 20 characters of base64url.
+func NewID() string { return random(15) }
+
+// NewEpoch returns a random epoch of 48 bits, 8 characters of base64url.
+func NewEpoch() string { return random(6) }
+
+func random(n int) string {
+	b := make([]byte, n)
+	rand.Read(b) // never fails: crypto/rand crashes the process instead
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// millis is how times are stored: Unix milliseconds, 0 for the zero time.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// truth is how booleans are stored, for engines disagree about the type.
+func truth(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func joined(list []string) string { return strings.Join(list, " ") }
+
+func split(s string) []string { return strings.Fields(s) }
