@@ -38,7 +38,8 @@ func (s Session) Live(now time.Time) bool {
 		!s.Client.Disabled && s.Client.Epoch == s.ClientEpoch
 }
 
-// CreateGrant adds g.
+// CreateGrant adds g, which was never rotated: Previous and Answer are not
+// looked at. It returns [ErrExists] for a taken id.
 func (s *Store) CreateGrant(ctx context.Context, g Grant) error {
 	return s.write(ctx, func(ctx context.Context, q querier) error {
 		_, err := q.exec(ctx, `INSERT INTO grants (id, user_id, client_id, user_epoch, client_epoch, scopes, audiences,
@@ -46,6 +47,9 @@ func (s *Store) CreateGrant(ctx context.Context, g Grant) error {
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 			g.ID, g.UserID, g.ClientID, g.UserEpoch, g.ClientEpoch, joined(g.Scopes), joined(g.Audiences),
 			millis(g.AuthTime), millis(g.ExpiresAt), g.Refresh, millis(g.RotatedAt))
+		if s.dialect.unique(err) {
+			return ErrExists
+		}
 		return err
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // maxGroup bounds how many writes share a commit, and with it how long the first
@@ -26,10 +27,11 @@ type groupWriter struct {
 }
 
 type job struct {
-	ctx  context.Context
-	f    func(context.Context, querier) error
-	err  error
-	done chan struct{}
+	ctx   context.Context
+	f     func(context.Context, querier) error
+	taken atomic.Bool // by the writer, which will run it, or by the caller, who left
+	err   error
+	done  chan struct{}
 }
 
 func newGroupWriter(conn *sql.Conn) *groupWriter {
@@ -44,8 +46,10 @@ func newGroupWriter(conn *sql.Conn) *groupWriter {
 	return w
 }
 
-// do returns once f's changes are on disk, or f's error. When ctx ends first the
-// write may happen or not.
+// do returns once f's changes are on disk, or f's error. A caller whose ctx ends
+// before f's turn leaves at once and f is never run; after that do waits for the
+// outcome, which is not far. So an error of ctx means that nothing was written,
+// and f does not touch its caller's variables once do has returned.
 func (w *groupWriter) do(ctx context.Context, f func(context.Context, querier) error) error {
 	j := &job{ctx: ctx, f: f, done: make(chan struct{})}
 	select {
@@ -59,7 +63,11 @@ func (w *groupWriter) do(ctx context.Context, f func(context.Context, querier) e
 	case <-j.done:
 		return j.err
 	case <-ctx.Done():
-		return ctx.Err()
+		if j.taken.CompareAndSwap(false, true) {
+			return ctx.Err()
+		}
+		<-j.done
+		return j.err
 	case <-w.stopped:
 		select {
 		case <-j.done: // it was among the last
@@ -110,10 +118,10 @@ func (w *groupWriter) commit(group []*job) {
 		}
 	}()
 	if err := w.transaction(group); err != nil {
+		// For all, because one may have failed over what another wrote, such as a
+		// taken name, and that did not happen either.
 		for _, j := range group {
-			if j.err == nil {
-				j.err = err
-			}
+			j.err = err
 		}
 	}
 }
@@ -130,6 +138,9 @@ func (w *groupWriter) transaction(group []*job) error {
 		return fmt.Errorf("beginning a write: %w", err)
 	}
 	for _, j := range group {
+		if !j.taken.CompareAndSwap(false, true) {
+			continue
+		}
 		if j.err = j.ctx.Err(); j.err != nil {
 			continue
 		}

@@ -66,7 +66,33 @@ func (s *Store) Pending(ctx context.Context) (pending bool, err error) {
 	return pending, err
 }
 
+// understood returns ErrNewer for a schema that this program must not touch.
+//
+// A newer schema alone is no reason: a release adds what the next one needs, and
+// only a later one takes away, so that nodes of two releases run side by side
+// while they are exchanged. The migration that takes something away also sets
+// settingOldestSchema to the version a program has to know since.
+func (s *Store) understood(ctx context.Context) error {
+	oldest, err := setting(ctx, s.read, settingOldestSchema)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.migrator(func(m *goose.Provider) error {
+		all := m.ListSources()
+		if known := all[len(all)-1].Version; known < oldest {
+			return fmt.Errorf("%w: it needs one that knows schema %d, this one knows %d", ErrNewer, oldest, known)
+		}
+		return nil
+	})
+}
+
 func (s *Store) migrator(use func(*goose.Provider) error) error {
+	if s.closed.Load() {
+		return ErrClosed
+	}
 	m, err := s.dialect.migrator()
 	if err != nil {
 		return err

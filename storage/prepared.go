@@ -13,7 +13,7 @@ import (
 type prepared struct {
 	prepare func(context.Context, string) (*sql.Stmt, error)
 	mu      sync.RWMutex
-	stmts   map[string]*sql.Stmt
+	stmts   map[string]*sql.Stmt // nil once closed
 }
 
 func newPrepared(prepare func(context.Context, string) (*sql.Stmt, error)) *prepared {
@@ -29,6 +29,9 @@ func (p *prepared) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.stmts == nil {
+		return nil, ErrClosed
+	}
 	if st := p.stmts[query]; st != nil {
 		return st, nil
 	}
@@ -46,7 +49,7 @@ func (p *prepared) close() {
 	for _, st := range p.stmts {
 		st.Close() //nolint:errcheck // the connection beneath is closed next, and says so if it can't be
 	}
-	clear(p.stmts)
+	p.stmts = nil
 }
 
 func (p *prepared) exec(ctx context.Context, query string, args ...any) (int64, error) {

@@ -12,9 +12,10 @@ const keyMemory = 30 * 24 * time.Hour
 
 // Prune deletes up to limit rows of each kind that nothing can ask for any more:
 // expired grants, grants that a user's or client's revocation ended, and
-// revocations of expired tokens. Fewer deleted rows than limit mean that it is
-// done for now. It is safe on any number of nodes at once.
-func (s *Store) Prune(ctx context.Context, limit int) (deleted int64, err error) {
+// revocations of expired tokens. It returns how many rows that were, with the
+// revocations it ticked off for having no grant left; fewer than limit mean that
+// it is done for now. It is safe on any number of nodes at once.
+func (s *Store) Prune(ctx context.Context, limit int) (rows int64, err error) {
 	now := s.now()
 	for _, step := range []struct {
 		name string
@@ -34,22 +35,25 @@ func (s *Store) Prune(ctx context.Context, limit int) (deleted int64, err error)
 		}},
 	} {
 		// A transaction for each, so that no writer waits long behind it.
-		err := s.write(ctx, func(ctx context.Context, q querier) error {
-			n, err := step.run(ctx, q)
-			deleted += n
+		var n int64
+		err := s.write(ctx, func(ctx context.Context, q querier) (err error) {
+			n, err = step.run(ctx, q)
 			return err
 		})
 		if err != nil {
-			return deleted, fmt.Errorf("pruning %s: %w", step.name, err)
+			return rows, fmt.Errorf("pruning %s: %w", step.name, err)
 		}
+		rows += n
 	}
-	return deleted, nil
+	return rows, nil
 }
 
 // sweep deletes grants that user's and client's revocations ended, oldest
-// revocation first, and ticks each off once none of its grants is left.
-func sweep(ctx context.Context, q querier, limit int) (deleted int64, err error) {
-	for range limit {
+// revocation first, and ticks each off once none of its grants is left. Both
+// count towards limit, so that a transaction is short also when most revocations
+// have no grant.
+func sweep(ctx context.Context, q querier, limit int) (rows int64, err error) {
+	for rows < int64(limit) {
 		var (
 			seq        int64
 			kind       Kind
@@ -58,33 +62,37 @@ func sweep(ctx context.Context, q querier, limit int) (deleted int64, err error)
 		err := q.one(ctx, []any{&seq, &kind, &key, &epoch},
 			`SELECT seq, kind, key, epoch FROM revocations WHERE swept = 0 ORDER BY seq LIMIT 1`)
 		if errors.Is(err, ErrNotFound) {
-			return deleted, nil
+			return rows, nil
 		}
 		if err != nil {
-			return deleted, err
+			return rows, err
 		}
 		grants := `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE user_id = $1 AND user_epoch <> $2 LIMIT $3)`
 		if kind == KindClient {
 			grants = `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE client_id = $1 AND client_epoch <> $2 LIMIT $3)`
 		}
-		n, err := q.exec(ctx, grants, key, epoch, int64(limit)-deleted)
+		n, err := q.exec(ctx, grants, key, epoch, int64(limit)-rows)
 		if err != nil {
-			return deleted, err
+			return rows, err
 		}
-		if deleted += n; deleted == int64(limit) {
-			return deleted, nil
+		if rows += n; rows == int64(limit) {
+			return rows, nil
 		}
 		if _, err := q.exec(ctx, `UPDATE revocations SET swept = 1 WHERE seq = $1`, seq); err != nil {
-			return deleted, err
+			return rows, err
 		}
+		rows++
 	}
-	return deleted, nil
+	return rows, nil
 }
 
 // Backup writes a consistent copy of an embedded database to a new file while
 // others read and write. The file appears under its name once it is whole and on
 // disk.
 func (s *Store) Backup(ctx context.Context, file string) error {
+	if s.closed.Load() {
+		return ErrClosed
+	}
 	if err := s.dialect.backup(ctx, file); err != nil {
 		return fmt.Errorf("backing up: %w", err)
 	}

@@ -99,6 +99,7 @@ const (
 	settingRevocations    = "revocations"
 	settingSigningKeys    = "signing_keys"
 	settingAccessTokenTTL = "access_token_ttl"
+	settingOldestSchema   = "oldest_schema" // set by migrations alone
 )
 
 // bump raises a counter by one and returns it.
@@ -145,7 +146,12 @@ func (s *Store) RaiseAccessTokenTTL(ctx context.Context, ttl time.Duration) (lon
 
 // Changed reports whether anything may have been committed since the last call,
 // by this process or another. The first call reports true.
-func (s *Store) Changed(ctx context.Context) (bool, error) { return s.dialect.changed(ctx) }
+func (s *Store) Changed(ctx context.Context) (bool, error) {
+	if s.closed.Load() {
+		return false, ErrClosed
+	}
+	return s.dialect.changed(ctx)
+}
 
 // Versions returns the number of the newest revocation and how often the signing
 // keys were changed.

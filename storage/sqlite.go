@@ -20,7 +20,8 @@ import (
 // sqliteDB is an embedded database: one connection writes, a few read, one
 // watches for commits of others, this process's writer among them.
 type sqliteDB struct {
-	file    string
+	file    string // as it was named
+	dsn     string
 	readers *sql.DB
 	writers *sql.DB
 	group   *groupWriter
@@ -37,8 +38,13 @@ func openSQLite(ctx context.Context, file string) (*sqliteDB, error) {
 	if err := private(file); err != nil {
 		return nil, err
 	}
-	d := &sqliteDB{file: file}
-	err := d.open(ctx)
+	// A whole path, for SQLite gives ":memory:" a meaning of its own.
+	whole, err := filepath.Abs(file)
+	if err != nil {
+		return nil, err
+	}
+	d := &sqliteDB{file: file, dsn: "file:" + (&url.URL{Path: whole}).EscapedPath()}
+	err = d.open(ctx)
 	if err != nil {
 		return nil, errors.Join(err, d.close())
 	}
@@ -72,7 +78,7 @@ func (d *sqliteDB) connections(n int, option string) (*sql.DB, error) {
 	// FULL: an acknowledged revocation outlives a power cut. A busy writer of
 	// another process (the command line, a long import) is waited for.
 	const pragmas = "_pragma=busy_timeout(30000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: d.file}).EscapedPath()+"?"+pragmas+"&"+option)
+	db, err := sql.Open("sqlite", d.dsn+"?"+pragmas+"&"+option)
 	if err != nil {
 		return nil, err
 	}
@@ -85,17 +91,20 @@ func (d *sqliteDB) connections(n int, option string) (*sql.DB, error) {
 // password hashes. SQLite gives its journal files the same mode.
 func private(file string) error {
 	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("folder %s does not exist: make it first", filepath.Dir(file))
-	}
 	if err != nil {
-		return err
+		return noFolder(file, err)
 	}
 	return f.Close()
 }
 
-// reader prepares on a context of its own: a read here takes microseconds, and a
-// context that can end costs a goroutine for each.
+// noFolder names what is missing when a file can't be made.
+func noFolder(file string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("folder %s does not exist: make it first", filepath.Dir(file))
+	}
+	return err
+}
+
 func (d *sqliteDB) reader() *prepared { return newPrepared(d.readers.PrepareContext) }
 
 func (d *sqliteDB) write(ctx context.Context, f func(context.Context, querier) error) error {
@@ -137,15 +146,17 @@ func (d *sqliteDB) backup(ctx context.Context, file string) (err error) {
 	if _, err := os.Lstat(file); err == nil {
 		return fmt.Errorf("%s: %w: name a new file", file, fs.ErrExist)
 	}
-	part := file + ".part"
-	if err := private(part); err != nil {
+	// A name of its own, for two may back up at once, or one be killed. The file is
+	// readable by its owner alone, as the database is.
+	f, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.part")
+	if err != nil {
+		return noFolder(file, err)
+	}
+	part := f.Name()
+	defer func() { err = errors.Join(err, os.Remove(part)) }()
+	if err := f.Close(); err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(part))
-		}
-	}()
 	db, err := d.connections(1, "_txlock=deferred") // a reader that may write: to the copy
 	if err != nil {
 		return err
@@ -161,9 +172,6 @@ func (d *sqliteDB) backup(ctx context.Context, file string) (err error) {
 	}
 	// Link, not rename: it fails where another backup took the name meanwhile.
 	if err := os.Link(part, file); err != nil {
-		return err
-	}
-	if err := os.Remove(part); err != nil {
 		return err
 	}
 	return syncFile(filepath.Dir(file))

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +24,9 @@ var (
 	ErrClosed = errors.New("database is closed")
 	// ErrSchema says that the database needs migrating and Options.Migrate was false.
 	ErrSchema = errors.New("database schema is not up to date: run usher migrate")
+	// ErrNewer says that a newer program changed the database beyond what this one
+	// understands.
+	ErrNewer = errors.New("database was made by a newer usher: run that one or a later one")
 )
 
 // Options say how to open a database.
@@ -37,11 +42,13 @@ type Store struct {
 	dialect dialect
 	read    *prepared
 	now     func() time.Time
+	closed  atomic.Bool
+	close   func() error
 }
 
 // Open opens the database that url names ("sqlite:usher.db"), making an embedded
 // one that does not exist. It returns [ErrSchema] for a database of an older
-// schema unless o.Migrate is set.
+// schema unless o.Migrate is set, and [ErrNewer] for one that is too new.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -51,38 +58,46 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("opening database %s: %w", url, err)
 	}
 	s := &Store{dialect: d, read: d.reader(), now: o.Now}
+	s.close = sync.OnceValue(func() error {
+		s.closed.Store(true)
+		s.read.close()
+		return s.dialect.close()
+	})
 	if err := s.ready(ctx, o.Migrate); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening database %s: %w", url, err), d.close())
+		return nil, errors.Join(fmt.Errorf("opening database %s: %w", url, err), s.Close())
 	}
 	return s, nil
 }
 
 func (s *Store) ready(ctx context.Context, migrate bool) error {
 	if migrate {
-		_, _, err := s.Migrate(ctx)
-		return err
+		if _, _, err := s.Migrate(ctx); err != nil {
+			return err
+		}
+		return s.understood(ctx)
 	}
 	pending, err := s.Pending(ctx)
-	if err == nil && pending {
-		err = ErrSchema
+	if err != nil {
+		return err
 	}
-	return err
+	if pending {
+		return ErrSchema
+	}
+	return s.understood(ctx)
 }
 
-// Close ends running writes and closes the database. The store is of no use
-// afterwards.
-func (s *Store) Close() error {
-	s.read.close()
-	return s.dialect.close()
-}
+// Close ends running writes and closes the database. Every method returns
+// [ErrClosed] afterwards; closing it again does nothing.
+func (s *Store) Close() error { return s.close() }
 
 // Path is the file of an embedded database, empty for a database server.
 func (s *Store) Path() string { return s.dialect.path() }
 
-// Ping reports whether the database answers.
+// Ping reports whether the database answers. It reads a row: an embedded engine
+// answers a bare SELECT 1 without a look at its file.
 func (s *Store) Ping(ctx context.Context) error {
-	var one int
-	return s.read.one(ctx, []any{&one}, `SELECT 1`)
+	_, _, err := s.Versions(ctx)
+	return err
 }
 
 // write runs f in a transaction that is durable when write returns nil. f may
@@ -146,4 +161,11 @@ func truth(b bool) int64 {
 
 func joined(list []string) string { return strings.Join(list, " ") }
 
-func split(s string) []string { return strings.Fields(s) }
+// split undoes joined. It returns no nil, which JSON would show as null, and
+// parts at spaces alone, for a name may hold other white space.
+func split(s string) []string {
+	if s == "" {
+		return []string{}
+	}
+	return strings.Split(s, " ")
+}

@@ -167,7 +167,7 @@ func (s *Store) RemoveUser(ctx context.Context, username string) error {
 }
 
 // SetPassword replaces the password's hash and ends all sessions and tokens of
-// the user, but those of keepGrant where it is not empty.
+// the user, but those of keepGrant where it is a living grant of the user.
 func (s *Store) SetPassword(ctx context.Context, userID, hash string, cost int, keepGrant string) error {
 	return s.write(ctx, func(ctx context.Context, q querier) error {
 		err := must(q.exec(ctx, `UPDATE users SET password_hash = $1, password_cost = $2 WHERE id = $3`, hash, cost, userID))
@@ -191,14 +191,19 @@ func (s *Store) RenewPassword(ctx context.Context, userID, oldHash, hash string,
 // endUser gives the user a new epoch and tells all nodes.
 func (s *Store) endUser(ctx context.Context, q querier, id, keepGrant string) error {
 	epoch := NewEpoch()
-	if err := must(q.exec(ctx, `UPDATE users SET epoch = $1 WHERE id = $2`, epoch, id)); err != nil {
-		return err
-	}
 	if keepGrant != "" {
-		_, err := q.exec(ctx, `UPDATE grants SET user_epoch = $1 WHERE id = $2 AND user_id = $3`, epoch, keepGrant, id)
+		// Under the user's epoch, for what another event ended meanwhile stays dead.
+		n, err := q.exec(ctx, `UPDATE grants SET user_epoch = $1 WHERE id = $2 AND user_id = $3
+			AND user_epoch = (SELECT epoch FROM users WHERE id = $3)`, epoch, keepGrant, id)
 		if err != nil {
 			return err
 		}
+		if n == 0 {
+			keepGrant = ""
+		}
+	}
+	if err := must(q.exec(ctx, `UPDATE users SET epoch = $1 WHERE id = $2`, epoch, id)); err != nil {
+		return err
 	}
 	return s.revoke(ctx, q, Revocation{Kind: KindUser, Key: id, Epoch: epoch, KeepGrant: keepGrant})
 }
@@ -216,8 +221,8 @@ func (e *ImportError) Unwrap() error { return e.Err }
 
 // ImportUsers adds all users or none. With update it replaces what differs of
 // those that exist already, and a new password or disabling ends their sessions;
-// without, an existing one is an [ImportError] of [ErrExists]. done is called
-// with the number of users written so far.
+// without, an existing one is an [ImportError] of [ErrExists]. done, which may be
+// nil, is called with the number of users written so far.
 func (s *Store) ImportUsers(ctx context.Context, users []User, update bool, done func(int)) error {
 	return s.write(ctx, func(ctx context.Context, q querier) error {
 		for i, u := range users {
@@ -225,7 +230,9 @@ func (s *Store) ImportUsers(ctx context.Context, users []User, update bool, done
 			if err != nil {
 				return &ImportError{Index: i, Err: err}
 			}
-			done(i + 1)
+			if done != nil {
+				done(i + 1)
+			}
 		}
 		return nil
 	})
