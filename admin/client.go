@@ -1,0 +1,130 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/usher-oauth/usher/credentials"
+	"github.com/usher-oauth/usher/storage"
+)
+
+// Clients is an operator's hand on the clients. Errors wrap
+// [storage.ErrNotFound] and [storage.ErrExists] where those are meant,
+// [ErrRefused] and the errors of credentials and scope for values that break a
+// rule.
+type Clients struct {
+	Store   *storage.Store
+	Secrets *credentials.Secrets
+	Now     func() time.Time // nil: time.Now
+}
+
+// Add adds a client and returns what was stored. A confidential client's secret
+// is the one given; where that is empty, one is generated, and returned this
+// once.
+func (c *Clients) Add(ctx context.Context, n NewClient, secret string) (_ storage.Client, generated string, err error) {
+	n.Scopes = defaultScopes(n.Scopes)
+	if err := n.check(); err != nil {
+		return storage.Client{}, "", err
+	}
+	if n.Public && secret != "" {
+		return storage.Client{}, "", refuse(ErrRefused, "a public client has no secret: leave out the secret, or add a confidential client")
+	}
+	var hash string
+	if !n.Public {
+		if hash, generated, err = c.secret(ctx, secret); err != nil {
+			return storage.Client{}, "", err
+		}
+	}
+	err = c.Store.CreateClient(ctx, storage.Client{
+		ID:            n.ID,
+		Name:          n.Name,
+		Public:        n.Public,
+		Grants:        n.Grants,
+		Scopes:        n.Scopes,
+		DefaultScopes: n.DefaultScopes,
+		Audiences:     n.Audiences,
+		Introspect:    n.Introspect,
+		SecretHash:    hash,
+	})
+	if err != nil {
+		return storage.Client{}, "", about("adding", "client", n.ID, err)
+	}
+	client, err := c.Show(ctx, n.ID)
+	return client, generated, err
+}
+
+// secret hashes a secret, or one it generates where that is empty.
+func (c *Clients) secret(ctx context.Context, brought string) (hash, generated string, err error) {
+	if brought == "" {
+		generated = credentials.GenerateSecret()
+		return credentials.HashSecret(generated), generated, nil
+	}
+	hash, err = c.Secrets.HashBrought(ctx, brought)
+	return hash, "", err
+}
+
+// RotateSecret gives a confidential client a new secret, as Add does. The one
+// before stays good for keepOld; at zero it ends now. Sessions and tokens live
+// on.
+func (c *Clients) RotateSecret(ctx context.Context, id, secret string, keepOld time.Duration) (generated string, err error) {
+	if keepOld < 0 {
+		return "", refuse(ErrRefused, "the old secret can't be kept for %v: give a time of 0 or more", keepOld)
+	}
+	client, err := c.Show(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if client.Public {
+		return "", refuse(ErrRefused, "client %q is public and has no secret: add a confidential client instead", id)
+	}
+	hash, generated, err := c.secret(ctx, secret)
+	if err != nil {
+		return "", err
+	}
+	var until time.Time
+	if keepOld > 0 {
+		until = c.now().Add(keepOld)
+	}
+	if err := c.Store.RotateSecret(ctx, id, hash, until); err != nil {
+		return "", about("rotating the secret of", "client", id, err)
+	}
+	return generated, nil
+}
+
+// Show returns a client.
+func (c *Clients) Show(ctx context.Context, id string) (storage.Client, error) {
+	client, err := c.Store.Client(ctx, id)
+	return client, about("reading", "client", id, err)
+}
+
+// List returns all clients, by id.
+func (c *Clients) List(ctx context.Context) ([]storage.Client, error) {
+	list, err := c.Store.Clients(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing clients: %w", err)
+	}
+	return list, nil
+}
+
+// Disable keeps a client out, and ends every session and token it was issued.
+func (c *Clients) Disable(ctx context.Context, id string) error {
+	return about("disabling", "client", id, c.Store.DisableClient(ctx, id))
+}
+
+// Enable lets a disabled client work again. What disabling ended stays ended.
+func (c *Clients) Enable(ctx context.Context, id string) error {
+	return about("enabling", "client", id, c.Store.EnableClient(ctx, id))
+}
+
+// Remove deletes a client, and ends every session and token it was issued.
+func (c *Clients) Remove(ctx context.Context, id string) error {
+	return about("removing", "client", id, c.Store.RemoveClient(ctx, id))
+}
+
+func (c *Clients) now() time.Time {
+	if c.Now == nil {
+		return time.Now()
+	}
+	return c.Now()
+}

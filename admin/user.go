@@ -1,0 +1,140 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/usher-oauth/usher/credentials"
+	"github.com/usher-oauth/usher/storage"
+)
+
+// Users is an operator's hand on the users. Every name it is given may be in
+// any form that [credentials.Username] maps to the user's. Errors wrap
+// [storage.ErrNotFound] and [storage.ErrExists] where those are meant, and the
+// errors of credentials and scope for values that break their rules.
+type Users struct {
+	Store *storage.Store
+	Pool  *credentials.Pool
+}
+
+// NewUser is what is told of a user to be added.
+type NewUser struct {
+	Username string
+	Email    string
+	FullName string
+	Scopes   []string // nil: profile
+}
+
+// Add adds a user who logs in with password, and returns what was stored.
+func (u *Users) Add(ctx context.Context, n NewUser, password string) (storage.User, error) {
+	name, err := credentials.Username(n.Username)
+	if err != nil {
+		return storage.User{}, err
+	}
+	if err := checkProfile(n.Email, n.FullName, n.Scopes); err != nil {
+		return storage.User{}, err
+	}
+	hash, err := u.hash(ctx, password)
+	if err != nil {
+		return storage.User{}, err
+	}
+	err = u.Store.CreateUser(ctx, storage.User{
+		Username:     name,
+		Email:        n.Email,
+		FullName:     n.FullName,
+		Scopes:       defaultScopes(n.Scopes),
+		PasswordHash: hash,
+		PasswordCost: u.Pool.Cost(),
+	})
+	if err != nil {
+		return storage.User{}, about("adding", "user", name, err)
+	}
+	return u.Show(ctx, name)
+}
+
+// Show returns a user.
+func (u *Users) Show(ctx context.Context, name string) (storage.User, error) {
+	var user storage.User
+	err := u.named(name, "reading", func(name string) (err error) {
+		user, err = u.Store.UserByName(ctx, name)
+		return err
+	})
+	return user, err
+}
+
+// List returns all users, by name.
+func (u *Users) List(ctx context.Context) ([]storage.User, error) {
+	list, err := u.Store.Users(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing users: %w", err)
+	}
+	return list, nil
+}
+
+// SetPassword gives a user a new password, and ends every session and token of
+// the user.
+func (u *Users) SetPassword(ctx context.Context, name, password string) error {
+	user, err := u.Show(ctx, name)
+	if err != nil {
+		return err
+	}
+	hash, err := u.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	err = u.Store.SetPassword(ctx, user.ID, hash, u.Pool.Cost(), "")
+	return about("setting the password of", "user", user.Username, err)
+}
+
+// SetScopes replaces what a user may be granted. Sessions that live narrow at
+// their next refresh.
+func (u *Users) SetScopes(ctx context.Context, name string, scopes []string) error {
+	if err := checkScopes(scopes); err != nil {
+		return err
+	}
+	return u.named(name, "setting the scopes of", func(name string) error {
+		return u.Store.SetUserScopes(ctx, name, scopes)
+	})
+}
+
+// Disable keeps a user out, and ends every session and token of the user.
+func (u *Users) Disable(ctx context.Context, name string) error {
+	return u.named(name, "disabling", func(name string) error { return u.Store.DisableUser(ctx, name) })
+}
+
+// Enable lets a disabled user log in again. What disabling ended stays ended.
+func (u *Users) Enable(ctx context.Context, name string) error {
+	return u.named(name, "enabling", func(name string) error { return u.Store.EnableUser(ctx, name) })
+}
+
+// Remove deletes a user, and ends every session and token of the user.
+func (u *Users) Remove(ctx context.Context, name string) error {
+	return u.named(name, "removing", func(name string) error { return u.Store.RemoveUser(ctx, name) })
+}
+
+// named does something to the user who goes by a name.
+func (u *Users) named(raw, doing string, do func(name string) error) error {
+	name, err := credentials.Username(raw)
+	if err != nil {
+		return err
+	}
+	return about(doing, "user", name, do(name))
+}
+
+func (u *Users) hash(ctx context.Context, password string) (string, error) {
+	if err := credentials.CheckPassword(password); err != nil {
+		return "", err
+	}
+	return u.Pool.Hash(ctx, password)
+}
+
+// checkProfile checks what is told of a user beside name and password.
+func checkProfile(email, fullName string, scopes []string) error {
+	if err := checkText("e-mail address", email); err != nil {
+		return err
+	}
+	if err := checkText("full name", fullName); err != nil {
+		return err
+	}
+	return checkScopes(scopes)
+}
