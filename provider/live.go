@@ -1,0 +1,122 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/usher-oauth/usher/accesstoken"
+	"github.com/usher-oauth/usher/keys"
+	"github.com/usher-oauth/usher/storage"
+)
+
+// live is what this process knows of the signing keys and of everything that
+// ended before its time. refresh brings it up to the moment.
+type live struct {
+	store *storage.Store
+	load  KeyLoader
+
+	ring atomic.Pointer[keys.Ring]
+
+	refreshMu   sync.Mutex // held from asking whether anything changed to having read it
+	behind      bool       // a change was seen and could not be read yet
+	seq         int64      // newest revocation known
+	keysVersion int64
+
+	mu    sync.RWMutex
+	ended map[endedKey]storage.Revocation
+}
+
+type endedKey struct {
+	kind storage.Kind
+	key  string
+}
+
+func newLive(store *storage.Store, load KeyLoader) *live {
+	return &live{store: store, load: load, behind: true, keysVersion: -1, ended: make(map[endedKey]storage.Revocation)}
+}
+
+// refresh returns once everything committed before the call is known, whichever
+// process committed it. A caller that gets an error must not accept a token.
+func (l *live) refresh(ctx context.Context) error {
+	l.refreshMu.Lock()
+	defer l.refreshMu.Unlock()
+	changed, err := l.store.Changed(ctx)
+	if err != nil {
+		return err
+	}
+	if l.behind = l.behind || changed; !l.behind {
+		return nil
+	}
+	if err := l.read(ctx); err != nil {
+		return err
+	}
+	l.behind = false
+	return nil
+}
+
+func (l *live) read(ctx context.Context) error {
+	revocations, keysVersion, err := l.store.Versions(ctx)
+	if err != nil {
+		return err
+	}
+	if revocations != l.seq {
+		list, err := l.store.Revocations(ctx, l.seq)
+		if err != nil {
+			return fmt.Errorf("reading revocations: %w", err)
+		}
+		l.mu.Lock()
+		for _, r := range list {
+			l.ended[endedKey{r.Kind, r.Key}] = r
+			l.seq = r.Seq
+		}
+		l.mu.Unlock()
+	}
+	if keysVersion != l.keysVersion {
+		ring, version, err := l.load(ctx)
+		if err != nil {
+			return fmt.Errorf("reading signing keys: %w", err)
+		}
+		l.ring.Store(ring)
+		l.keysVersion = version
+	}
+	return nil
+}
+
+// active reports whether nothing has ended the token. It looks at what refresh
+// last learned.
+func (l *live) active(c accesstoken.Claims) bool {
+	id, ok := accesstoken.ParseID(c.ID)
+	if !ok {
+		return false
+	}
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if _, ended := l.ended[endedKey{storage.KindToken, c.ID}]; ended {
+		return false
+	}
+	if r, found := l.ended[endedKey{storage.KindClient, c.ClientID}]; found && r.Covers("", id.ClientEpoch) {
+		return false
+	}
+	if id.Grant == "" {
+		return true // client_credentials: no grant, no user
+	}
+	if _, ended := l.ended[endedKey{storage.KindGrant, id.Grant}]; ended {
+		return false
+	}
+	r, found := l.ended[endedKey{storage.KindUser, c.Subject}]
+	return !found || !r.Covers(id.Grant, id.UserEpoch)
+}
+
+// forget drops what concerns only expired tokens.
+func (l *live) forget(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key, r := range l.ended {
+		if !now.Before(r.Until) {
+			delete(l.ended, key)
+		}
+	}
+}

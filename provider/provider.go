@@ -1,0 +1,121 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/ory/fosite"
+
+	"github.com/usher-oauth/usher/credentials"
+	"github.com/usher-oauth/usher/keys"
+	"github.com/usher-oauth/usher/storage"
+)
+
+// KeyLoader reads the signing keys and the version of their set.
+type KeyLoader func(context.Context) (*keys.Ring, int64, error)
+
+// Config is what a provider needs. All of it is required but DefaultClient, Log
+// and Now.
+type Config struct {
+	Issuer          string        // the iss of every token, a URL without a trailing slash
+	DefaultAudience string        // the aud of a token for which none was asked
+	DefaultClient   string        // the public client of requests that name none; empty for none
+	AccessTokenTTL  time.Duration // whole seconds
+	RefreshTokenTTL time.Duration // absolute, from the login
+	RefreshGrace    time.Duration // how long a used refresh token may be retried; 0 for never
+
+	Store    *storage.Store
+	Master   *keys.Master
+	LoadKeys KeyLoader
+	Pool     *credentials.Pool
+	Log      *slog.Logger
+	Now      func() time.Time
+}
+
+// Provider is the OAuth 2.0 engine, safe for concurrent use.
+type Provider struct {
+	cfg     Config
+	secrets *credentials.Secrets
+	refresh refreshTokens
+	live    *live
+	fosite  *fosite.Fosite
+}
+
+// New returns a provider that knows the signing keys and revocations of now. It
+// records the access token lifetime in the store before any token is issued.
+func New(ctx context.Context, c Config) (*Provider, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.AccessTokenTTL < time.Second || c.RefreshTokenTTL < time.Second || c.RefreshGrace < 0 {
+		return nil, errors.New("token lifetimes must be at least one second, and the refresh grace not negative")
+	}
+	if _, err := c.Store.RaiseAccessTokenTTL(ctx, c.AccessTokenTTL); err != nil {
+		return nil, fmt.Errorf("recording the access token lifetime: %w", err)
+	}
+	p := &Provider{
+		cfg:     c,
+		secrets: credentials.NewSecrets(c.Pool),
+		refresh: refreshTokens{macKeys: c.Master.Derive("refresh token")},
+		live:    newLive(c.Store, c.LoadKeys),
+	}
+	p.fosite = p.newFosite()
+	if err := p.live.refresh(ctx); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Ready reports why the provider could not issue tokens now: the database does
+// not answer, or there is no signing key.
+func (p *Provider) Ready(ctx context.Context) error {
+	if err := p.live.refresh(ctx); err != nil {
+		return err
+	}
+	_, err := p.live.ring.Load().SigningKey(p.cfg.Now())
+	return err
+}
+
+// Document returns the JWK Set (RFC 7517 §5) of now.
+func (p *Provider) Document(ctx context.Context) (keys.Document, error) {
+	if err := p.live.refresh(ctx); err != nil {
+		return keys.Document{}, err
+	}
+	return p.live.ring.Load().Document(p.cfg.Now()), nil
+}
+
+const (
+	// pruneEvery is how long dead rows may wait.
+	pruneEvery = 10 * time.Second
+	// pruneRows keeps each step to a few milliseconds.
+	pruneRows = 500
+)
+
+// Run deletes what nothing can ask for any more, in small steps, until ctx ends.
+func (p *Provider) Run(ctx context.Context) {
+	tick := time.NewTicker(pruneEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		p.live.forget(p.cfg.Now())
+		for {
+			n, err := p.cfg.Store.Prune(ctx, pruneRows)
+			if err != nil && ctx.Err() == nil {
+				p.cfg.Log.WarnContext(ctx, "pruning the database did not work; it is tried again", "err", err)
+			}
+			if err != nil || n < pruneRows {
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,122 @@
+package provider
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+)
+
+// formType is the one media type that OAuth requests have (RFC 6749 §4.3.2).
+const formType = "application/x-www-form-urlencoded"
+
+// parameters are the ones this server knows, each with whether it may repeat.
+// All of them count at every endpoint: a token in the query string of the wrong
+// one has leaked just the same.
+var parameters = map[string]bool{
+	"grant_type":      false,
+	"username":        false,
+	"password":        false,
+	"scope":           false,
+	"refresh_token":   false,
+	"client_id":       false,
+	"client_secret":   false,
+	"token":           false,
+	"token_type_hint": false,
+	"resource":        true, // RFC 8707 §2
+	"audience":        true,
+}
+
+// Request is a well-formed request to an OAuth endpoint. It holds secrets: never
+// log it.
+type Request struct {
+	form   url.Values // known parameters that have a value
+	client clientCredentials
+}
+
+// LogValue keeps secrets out of logs.
+func (*Request) LogValue() slog.Value { return slog.StringValue("REDACTED") }
+
+// String keeps secrets out of formatted text.
+func (*Request) String() string { return "REDACTED" }
+
+// get returns a parameter, empty where it is absent: a parameter without a value
+// counts as omitted (RFC 6749 §3.2).
+func (r *Request) get(name string) string { return r.form.Get(name) }
+
+// ReadRequest reads an OAuth form request: one form in the body, each parameter
+// once (RFC 6749 §3.2), none of them in the query, client credentials in one way
+// (§2.3). What breaks these rules is a [Problem]; r.Body should be bounded, and
+// its [http.MaxBytesError] becomes a 413.
+func ReadRequest(r *http.Request) (*Request, error) {
+	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != formType {
+		return nil, invalidRequest("The Content-Type must be %s.", formType)
+	}
+	if err := refuseQuery(r.URL.RawQuery); err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(r.Body)
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return nil, &Problem{
+			Status: http.StatusRequestEntityTooLarge, Code: codeInvalidRequest,
+			Description: "The request body is too large.", cause: err,
+		}
+	}
+	if err != nil {
+		p := invalidRequest("The request body could not be read.")
+		p.cause = err
+		return nil, p
+	}
+	form, err := parseForm(string(body))
+	if err != nil {
+		return nil, err
+	}
+	client, err := readCredentials(r.Header.Values("Authorization"), form)
+	if err != nil {
+		return nil, err
+	}
+	return &Request{form: form, client: client}, nil
+}
+
+// refuseQuery keeps passwords and tokens out of URLs, which end up in logs and
+// histories.
+func refuseQuery(raw string) error {
+	if raw == "" {
+		return nil
+	}
+	query, _ := url.ParseQuery(raw) //nolint:errcheck // what could be read of a broken query is looked at all the same
+	for name := range query {
+		if _, known := parameters[name]; known {
+			return invalidRequest("Parameter %q must be sent in the request body, not in the URL.", name)
+		}
+	}
+	return nil
+}
+
+// parseForm keeps the known parameters that have a value.
+func parseForm(body string) (url.Values, error) {
+	form, err := url.ParseQuery(body)
+	if err != nil {
+		return nil, invalidRequest("The request body is not a valid %s form: check its percent-encoding.", formType)
+	}
+	for name, values := range form {
+		repeats, known := parameters[name]
+		if !known {
+			delete(form, name)
+			continue
+		}
+		if len(values) > 1 && !repeats {
+			return nil, invalidRequest("Parameter %q must not be repeated.", name)
+		}
+		values = slices.DeleteFunc(values, func(v string) bool { return v == "" })
+		if len(values) == 0 {
+			delete(form, name)
+			continue
+		}
+		form[name] = values
+	}
+	return form, nil
+}

@@ -1,0 +1,97 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/usher-oauth/usher/accesstoken"
+	"github.com/usher-oauth/usher/credentials"
+	"github.com/usher-oauth/usher/storage"
+)
+
+// ErrNoUser says that a token has no user behind it: it is a client's own, or
+// the user was removed a moment ago.
+var ErrNoUser = errors.New("the token has no user behind it")
+
+// Profile is what a user may see of the user's own account.
+type Profile struct {
+	ID       string   `json:"id"`
+	Username string   `json:"username"`
+	Email    string   `json:"email"`
+	FullName string   `json:"full_name"`
+	Disabled bool     `json:"disabled"`
+	Scopes   []string `json:"scopes"`
+}
+
+// Profile returns the user behind a verified token, or [ErrNoUser].
+func (p *Provider) Profile(ctx context.Context, c accesstoken.Claims) (Profile, error) {
+	u, err := p.userOf(ctx, c)
+	if err != nil {
+		return Profile{}, err
+	}
+	return Profile{ID: u.ID, Username: u.Username, Email: u.Email, FullName: u.FullName, Disabled: u.Disabled, Scopes: u.Scopes}, nil
+}
+
+func (p *Provider) userOf(ctx context.Context, c accesstoken.Claims) (storage.User, error) {
+	if !ofUser(c) {
+		return storage.User{}, ErrNoUser
+	}
+	u, err := p.cfg.Store.User(ctx, c.Subject)
+	if errors.Is(err, storage.ErrNotFound) {
+		return storage.User{}, ErrNoUser
+	}
+	return u, err
+}
+
+// ChangePassword replaces the password of the user behind a verified token and
+// ends every session and token of the user but the one that asks. A wrong current
+// password and a new one against the rules are [Problem]s.
+func (p *Provider) ChangePassword(ctx context.Context, c accesstoken.Claims, current, next string) error {
+	if current == "" || next == "" {
+		return invalidRequest("current_password and new_password are both needed.")
+	}
+	if err := credentials.CheckPassword(next); err != nil {
+		return invalidRequest("The new password is refused: %v.", err)
+	}
+	user, err := p.userOf(ctx, c)
+	if err != nil {
+		return err
+	}
+	ok, err := p.checkPassword(ctx, user, current)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return &Problem{Status: http.StatusForbidden, Code: codeAccessDenied, Description: "The current password is wrong."}
+	}
+	hash, err := p.cfg.Pool.Hash(ctx, next)
+	if err != nil {
+		return p.overloaded(err)
+	}
+	id, _ := accesstoken.ParseID(c.ID)
+	return p.cfg.Store.SetPassword(ctx, user.ID, hash, p.cfg.Pool.Cost(), id.Grant)
+}
+
+// KeySet verifies signatures of this server's tokens by the keys of now.
+type KeySet struct{ p *Provider }
+
+// KeySet returns the provider's published keys for package resource.
+func (p *Provider) KeySet() KeySet { return KeySet{p} }
+
+// Verify returns the payload of a token that a published key signed.
+func (k KeySet) Verify(ctx context.Context, token, typ string) ([]byte, error) {
+	if err := k.p.live.refresh(ctx); err != nil {
+		return nil, err
+	}
+	return k.p.live.ring.Load().Verify(k.p.cfg.Now(), token, typ)
+}
+
+// Active reports whether nothing has ended a verified token. After an error the
+// token must not be accepted.
+func (p *Provider) Active(ctx context.Context, c accesstoken.Claims) (bool, error) {
+	if err := p.live.refresh(ctx); err != nil {
+		return false, err
+	}
+	return p.live.active(c), nil
+}

@@ -1,0 +1,59 @@
+package provider_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/usher-oauth/usher/provider"
+	"github.com/usher-oauth/usher/storage"
+)
+
+func TestRunDeletesWhatIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t, func(c *provider.Config) {
+			c.RefreshTokenTTL = 2 * time.Second
+			c.Now = nil // the bubble's clock
+		})
+		user, err := s.store.UserByName(t.Context(), "ann")
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := s.store.Client(t.Context(), "web")
+		if err != nil {
+			t.Fatal(err)
+		}
+		grant := func(id string, expires time.Time) {
+			g := storage.Grant{ID: id, UserID: user.ID, ClientID: client.ID, ExpiresAt: expires}
+			if err := s.store.CreateGrant(t.Context(), g); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 1200 { // several steps' worth
+			grant(storage.NewID(), s.clock.Now())
+		}
+		grant("past", s.clock.Now())
+		grant("living", s.clock.Now().Add(time.Hour))
+
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			s.Run(ctx)
+			close(ended)
+		}()
+		time.Sleep(11 * time.Second)
+		if _, err := s.store.Session(t.Context(), "past"); !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("the expired grant: got %v, want not found", err)
+		}
+		if _, err := s.store.Session(t.Context(), "living"); err != nil {
+			t.Errorf("the living grant: got %v, want it there", err)
+		}
+		if n, err := s.store.Prune(t.Context(), 10); n != 0 || err != nil {
+			t.Errorf("%d dead rows were left (%v), want none", n, err)
+		}
+		cancel()
+		<-ended
+	})
+}

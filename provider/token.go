@@ -1,0 +1,100 @@
+package provider
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/usher-oauth/usher/accesstoken"
+)
+
+// The grant types (RFC 6749 §4.3, §4.4, §6).
+const (
+	grantPassword          = "password"
+	grantRefreshToken      = "refresh_token"
+	grantClientCredentials = "client_credentials"
+)
+
+// GrantTypes returns the grant types that the token endpoint answers.
+func GrantTypes() []string {
+	return []string{grantPassword, grantRefreshToken, grantClientCredentials}
+}
+
+// tokenType is how access tokens are used (RFC 6750).
+const tokenType = "Bearer"
+
+// Token is the success answer of the token endpoint (RFC 6749 §5.1).
+type Token struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int64  `json:"expires_in"` // seconds
+	Scope        string `json:"scope"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+}
+
+// Token answers a request to the token endpoint. What the client may know of an
+// error is a [Problem].
+func (p *Provider) Token(ctx context.Context, r *Request) (*Token, error) {
+	grantType := r.get("grant_type")
+	if grantType == "" {
+		return nil, invalidRequest("Parameter \"grant_type\" is missing.")
+	}
+	// Before the client is authenticated, which may cost a slow hash.
+	if !slices.Contains(GrantTypes(), grantType) {
+		return nil, badRequest(codeUnsupportedGrantType, "The grant_type must be one of %s.", strings.Join(GrantTypes(), ", "))
+	}
+	client, err := p.authenticate(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(client.Grants, grantType) || (client.Public && grantType == grantClientCredentials) {
+		return nil, badRequest(codeUnauthorizedClient, "This client may not use the grant type %q.", grantType)
+	}
+	s := &session{request: r, client: client}
+	var scopes, audiences []string
+	if grantType != grantRefreshToken { // a refresh is measured by its grant
+		if scopes, err = clientScopes(r, client); err != nil {
+			return nil, err
+		}
+		if audiences, err = p.clientAudiences(r, client); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.live.refresh(ctx); err != nil { // the signing key of now
+		return nil, err
+	}
+	if err := p.run(ctx, s, scopes, audiences); err != nil {
+		return nil, err
+	}
+	return &s.answer, nil
+}
+
+// newAccessToken signs an access token (RFC 9068) for the session and writes it
+// into its answer. The jti names the grant and the epochs it is issued under, so
+// that ending any of them ends the token.
+func (p *Provider) newAccessToken(ctx context.Context, s *session, scopes, audiences []string) error {
+	now := p.cfg.Now()
+	claims := accesstoken.Claims{
+		Issuer:   p.cfg.Issuer,
+		Subject:  s.GetSubject(),
+		Audience: audiences,
+		IssuedAt: now.Unix(),
+		Expiry:   now.Add(p.cfg.AccessTokenTTL).Unix(),
+		ClientID: s.client.ID,
+		Scope:    strings.Join(scopes, " "),
+		ID:       accesstoken.NewID(accesstoken.ID{Grant: s.grant.ID, UserEpoch: s.grant.UserEpoch, ClientEpoch: s.client.Epoch}),
+	}
+	if s.grant.ID != "" {
+		claims.AuthTime = s.grant.AuthTime.Unix()
+	}
+	token, err := accesstoken.Sign(p.live.ring.Load(), now, claims)
+	if err != nil {
+		return err
+	}
+	s.answer.AccessToken = token
+	s.answer.TokenType = tokenType
+	s.answer.ExpiresIn = int64(p.cfg.AccessTokenTTL / time.Second)
+	s.answer.Scope = claims.Scope
+	return nil
+}
