@@ -1,0 +1,61 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/mux"
+)
+
+// dispatch hands each request to its route, and leaves the template of that in
+// r.Pattern for the log line. It asks the router for the match instead of
+// letting it serve, because a 405 must name the methods that would do (RFC
+// 9110, section 15.5.6), and because no handler here needs the two copies of
+// the request that carry a router's variables.
+func (s *server) dispatch(routes *mux.Router) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var match mux.RouteMatch
+		if routes.Match(r, &match) {
+			r.Pattern = template(match.Route)
+			match.Handler.ServeHTTP(w, r)
+			return
+		}
+		if errors.Is(match.MatchErr, mux.ErrMethodMismatch) {
+			route, methods := mismatched(routes, r)
+			r.Pattern = route
+			w.Header().Set("Allow", strings.Join(methods, ", "))
+			s.fail(w, r, errMethod)
+			return
+		}
+		s.fail(w, r, errNoRoute)
+	})
+}
+
+// mismatched returns the template and all methods of the routes that fit r but
+// for its method.
+func mismatched(routes *mux.Router, r *http.Request) (path string, methods []string) {
+	// The walk ends with the routes; visit itself never fails.
+	_ = routes.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {
+		var match mux.RouteMatch
+		if !route.Match(r, &match) && errors.Is(match.MatchErr, mux.ErrMethodMismatch) {
+			path = template(route)
+			of, err := route.GetMethods()
+			methods = append(methods, of...)
+			return err
+		}
+		return nil
+	})
+	slices.Sort(methods)
+	return path, slices.Compact(methods)
+}
+
+// template returns the path a route was made with, such as /users/me.
+func template(route *mux.Route) string {
+	path, err := route.GetPathTemplate()
+	if err != nil {
+		return "" // only a route without a path, and there is none
+	}
+	return path
+}

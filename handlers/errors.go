@@ -1,0 +1,104 @@
+package handlers
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/usher-oauth/usher/provider"
+)
+
+// realm names the protection space in challenges (RFC 9110, section 11.5).
+const realm = "usher"
+
+// basicChallenge says charset because ids and secrets are read as UTF-8, which
+// RFC 7617, section 2.1 lets a server announce; clients that don't know the
+// parameter pass over it.
+const basicChallenge = `Basic realm="` + realm + `", charset="UTF-8"`
+
+const contentJSON = "application/json"
+
+// statusClientGone is for the log line only: there is nobody to answer. The
+// number is the one nginx uses.
+const statusClientGone = 499
+
+// What goes wrong before the provider is asked, and what clients may not know
+// more of. RFC 6749, section 5.2 has no codes for most of these.
+var (
+	errClientGone = &provider.Problem{Status: statusClientGone, Code: "request_canceled", Description: "The client went away."}
+	errServer     = &provider.Problem{Status: http.StatusInternalServerError, Code: "server_error", Description: "Something went wrong here; the log has the details under this X-Request-Id."}
+	errNoRoute    = &provider.Problem{Status: http.StatusNotFound, Code: "not_found", Description: "There is nothing at this path."}
+	errMethod     = &provider.Problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Description: "This path takes only the methods in the Allow header."}
+)
+
+// handler is an http.HandlerFunc that leaves its errors to fail.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// try makes h an http.Handler.
+func (s *server) try(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+// fail is where an error becomes an answer. A *provider.Problem is made for
+// clients; the text of anything else is for the operator alone.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	problem, ok := errors.AsType[*provider.Problem](err)
+	switch {
+	case ok:
+	case r.Context().Err() != nil:
+		// Whatever a cancelled query says of itself, it is no fault.
+		problem = errClientGone
+	default:
+		problem = errServer
+		s.Log.LogAttrs(r.Context(), slog.LevelError, "request failed",
+			slog.String("route", r.Pattern),
+			slog.String("request_id", requestID(w)),
+			slog.Any("err", err))
+	}
+	writeProblem(w, problem)
+}
+
+// writeProblem answers in the form of RFC 6749, section 5.2, which is the form
+// of every error here.
+func writeProblem(w http.ResponseWriter, p *provider.Problem) {
+	if p.Challenge {
+		w.Header().Set("WWW-Authenticate", basicChallenge)
+	}
+	if p.RetryAfter > 0 {
+		seconds := (p.RetryAfter + time.Second - 1) / time.Second
+		w.Header().Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
+	}
+	body, err := json.Marshal(struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description,omitempty"`
+	}{p.Code, p.Description})
+	if err != nil {
+		panic(err) // two strings always encode
+	}
+	write(w, p.Status, body)
+}
+
+// writeJSON answers with v.
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	write(w, status, body)
+	return nil
+}
+
+// write sends a JSON body. That a client did not stay to read it is seen by
+// nobody, so the error of Write is dropped.
+func write(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Type", contentJSON)
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}

@@ -1,0 +1,143 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"net/netip"
+
+	"github.com/gorilla/mux"
+
+	"github.com/usher-oauth/usher/provider"
+	"github.com/usher-oauth/usher/resource"
+)
+
+// Config is what the handlers stand on. Provider, Issuer and Log are required.
+type Config struct {
+	// Provider answers every question that is not about HTTP.
+	Provider *provider.Provider
+
+	// Issuer is the provider's issuer identifier (RFC 8414, section 2), the URL
+	// clients reach this server by. Where it has a path, a proxy in front strips
+	// that.
+	Issuer string
+
+	// DefaultAudience is what a token must be meant for to be accepted by the
+	// resources here. Empty means the issuer.
+	DefaultAudience string
+
+	// CORSOrigins are the origins whose pages may call, such as
+	// https://app.example.com, or "*" for all. None turns CORS off.
+	CORSOrigins []string
+
+	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+
+	// Ready says why the server can't do its work now, or nil; it is asked by
+	// GET /readyz. Nil means Provider.Ready.
+	Ready func(context.Context) error
+
+	// Hashing reads the figures of the password hashing pool, for the metrics. Nil
+	// leaves them out.
+	Hashing func() Hashing
+
+	// Version is told in the metric usher_build_info.
+	Version string
+
+	Log *slog.Logger
+}
+
+// Handlers are the two faces of the server. They share metrics, and nothing of
+// Admin is reachable through Public.
+type Handlers struct {
+	Public http.Handler // for everyone
+	Admin  http.Handler // for operators: metrics, health and profiles
+}
+
+// server is the state that requests share; it does not change after New.
+type server struct {
+	Config
+	guard     *resource.Resource // of the bearer resources
+	metrics   *metrics
+	header    http.Header         // stands on every answer, see standingHeader
+	challenge string              // WWW-Authenticate of the guard
+	metadata  map[string]document // by path
+}
+
+// New returns the handlers for c. It fails where the issuer, or an origin for
+// CORS, can't be what it is meant to be.
+func New(c Config) (*Handlers, error) {
+	issuer, err := parseIssuer(c.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	if c.DefaultAudience == "" {
+		c.DefaultAudience = c.Issuer
+	}
+	metadata, err := describe(c.Issuer, c.DefaultAudience)
+	if err != nil {
+		return nil, err
+	}
+	metadataURL := endpoint(c.Issuer, protectedResourcePath)
+	guard, err := newGuard(c, metadataURL)
+	if err != nil {
+		return nil, fmt.Errorf("guarding the resources: %w", err)
+	}
+	if c.Ready == nil {
+		c.Ready = c.Provider.Ready
+	}
+	s := &server{
+		Config:    c,
+		guard:     guard,
+		metrics:   newMetrics(c.Version, c.Hashing),
+		header:    standingHeader(issuer.Scheme == "https"),
+		challenge: fmt.Sprintf("Bearer realm=%q, resource_metadata=%q", realm, metadataURL),
+		metadata:  metadata,
+	}
+	public, err := allowOrigins(c.CORSOrigins, s.dispatch(s.publicRoutes()))
+	if err != nil {
+		return nil, err
+	}
+	return &Handlers{Public: s.observe(public), Admin: s.observe(s.dispatch(s.adminRoutes()))}, nil
+}
+
+// publicRoutes is all that everyone can reach. The busiest come first, because
+// the router tries them in this order.
+func (s *server) publicRoutes() *mux.Router {
+	const post, put = http.MethodPost, http.MethodPut
+	read := []string{http.MethodGet, http.MethodHead}
+
+	r := mux.NewRouter().SkipClean(true) // or //token would be redirected, as a GET, to /token
+	r.Handle("/token", s.try(s.token)).Methods(post)
+	r.Handle("/introspect", s.try(s.introspect)).Methods(post)
+	r.Handle("/users/me", s.bearer(s.me, "profile")).Methods(read...)
+	r.Handle("/users/me/password", s.bearer(s.changePassword, "profile")).Methods(put)
+	r.Handle("/protected", s.bearer(s.protected)).Methods(read...)
+	r.Handle("/revoke", s.try(s.revoke)).Methods(post)
+	r.Handle(jwksPath, s.try(s.jwks)).Methods(read...)
+	for path, document := range s.metadata {
+		r.Handle(path, document).Methods(read...)
+	}
+	r.Handle("/healthz", s.try(s.healthz)).Methods(read...)
+	r.Handle("/readyz", s.try(s.readyz)).Methods(read...)
+	return r
+}
+
+// adminRoutes is all that operators can reach. (That importing net/http/pprof
+// also adds to http.DefaultServeMux is of no account: nothing here serves it.)
+func (s *server) adminRoutes() *mux.Router {
+	read := []string{http.MethodGet, http.MethodHead}
+
+	r := mux.NewRouter().SkipClean(true)
+	r.Handle("/metrics", s.exposition()).Methods(read...)
+	r.Handle("/healthz", s.try(s.healthz)).Methods(read...)
+	r.Handle("/readyz", s.try(s.readyz)).Methods(read...)
+	r.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline).Methods(read...)
+	r.HandleFunc("/debug/pprof/profile", pprof.Profile).Methods(read...)
+	r.HandleFunc("/debug/pprof/symbol", pprof.Symbol).Methods(http.MethodGet, http.MethodHead, http.MethodPost)
+	r.HandleFunc("/debug/pprof/trace", pprof.Trace).Methods(read...)
+	r.PathPrefix("/debug/pprof/").HandlerFunc(pprof.Index).Methods(read...)
+	return r
+}

@@ -1,0 +1,141 @@
+package handlers
+
+import (
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"runtime/debug"
+	"time"
+)
+
+// requestIDHeader is never read from a request: an id that a client chose could
+// be made to point at another's lines in the log.
+const requestIDHeader = "X-Request-Id"
+
+// requestID returns the id that observe gave the request w answers.
+func requestID(w http.ResponseWriter) string {
+	return w.Header().Get(requestIDHeader)
+}
+
+// standingHeader is what stands on every answer until a handler knows better.
+// Tokens and profiles must not be kept (RFC 6749, section 5.1), so whatever may
+// be kept says so itself.
+func standingHeader(https bool) http.Header {
+	h := http.Header{}
+	h.Set("Cache-Control", "no-store")
+	h.Set("Pragma", "no-cache")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if https {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+	return h
+}
+
+// observe is the outermost of all: it names each request, sees to it that it is
+// answered whatever happens inside, and tells log and metrics.
+func (s *server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		a := &answer{ResponseWriter: w}
+		maps.Copy(a.Header(), s.header)
+		a.Header().Set(requestIDHeader, rand.Text())
+		s.metrics.inFlight.Inc()
+		defer func() {
+			aborted := s.rescue(a, r, recover())
+			s.metrics.inFlight.Dec()
+			s.record(a, r, time.Since(start))
+			if aborted {
+				panic(http.ErrAbortHandler)
+			}
+		}()
+		if err := limitBodyTime(a, r); err != nil {
+			s.fail(a, r, fmt.Errorf("limiting the time for the body: %w", err))
+			return
+		}
+		next.ServeHTTP(a, r)
+	})
+}
+
+// rescue answers in place of a handler that panicked with v. It reports whether
+// the connection must be cut instead: when that was asked for, or when part of
+// an answer is out already and its end would look like the end of a whole one.
+func (s *server) rescue(a *answer, r *http.Request, v any) (abort bool) {
+	switch v {
+	case nil:
+		return false
+	case http.ErrAbortHandler:
+		return true
+	}
+	s.Log.LogAttrs(r.Context(), slog.LevelError, "handler panicked",
+		slog.String("route", r.Pattern),
+		slog.String("request_id", requestID(a)),
+		slog.Any("panic", v),
+		slog.String("stack", string(debug.Stack())))
+	if a.status != 0 {
+		return true
+	}
+	writeProblem(a, errServer)
+	return false
+}
+
+// record writes the log line of a request, and counts it. The line has the
+// route, not the path, and neither query nor body: those may hold secrets.
+func (s *server) record(a *answer, r *http.Request, took time.Duration) {
+	s.metrics.count(r.Pattern, r.Method, a.code(), took)
+	level := slog.LevelInfo
+	switch r.Pattern {
+	case "/healthz", "/readyz", "/metrics": // asked every few seconds by machines
+		level = slog.LevelDebug
+	}
+	if !s.Log.Enabled(r.Context(), level) {
+		return
+	}
+	s.Log.LogAttrs(r.Context(), level, "request",
+		slog.String("method", r.Method),
+		slog.String("route", r.Pattern),
+		slog.Int("status", a.code()),
+		slog.Float64("ms", float64(took.Microseconds())/1000),
+		slog.Int64("bytes", a.bytes),
+		slog.String("remote", s.client(r).String()),
+		slog.String("request_id", requestID(a)))
+}
+
+// answer is a ResponseWriter that remembers what was sent through it.
+type answer struct {
+	http.ResponseWriter
+	status int   // 0 until the headers are out
+	bytes  int64 // of the body
+}
+
+func (a *answer) WriteHeader(status int) {
+	// One that is merely informational (1xx) is not the answer yet.
+	if a.status == 0 && status >= 200 {
+		a.status = status
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) Write(p []byte) (int, error) {
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	n, err := a.ResponseWriter.Write(p)
+	a.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController find the connection.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// code is the status the client saw: net/http sends 200 for a handler that
+// wrote nothing.
+func (a *answer) code() int {
+	if a.status == 0 {
+		return http.StatusOK
+	}
+	return a.status
+}
