@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"unicode"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/usher-oauth/usher/credentials"
+	"github.com/usher-oauth/usher/scope"
+	"github.com/usher-oauth/usher/storage"
+)
+
+// list is a flag or argument of several words, separated by spaces or commas.
+// It is nil where it was not given and empty where it was given without a word.
+type list []string
+
+// Decode is called by kong; a flag that repeats adds to the list.
+func (l *list) Decode(ctx *kong.DecodeContext) error {
+	var s string
+	if err := ctx.Scan.PopValueInto("list", &s); err != nil {
+		return err
+	}
+	words := strings.FieldsFunc(s, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+	*l = append(append(list{}, *l...), words...)
+	return nil
+}
+
+// scopes reads the list as scopes; name is what the command line calls it.
+func (l list) scopes(name string) ([]string, error) {
+	scopes, err := scope.ParseList(strings.Join(l, " "))
+	if err != nil {
+		return nil, usagef("%s: %w", name, err)
+	}
+	if l != nil && scopes == nil {
+		scopes = []string{} // given, and empty
+	}
+	return scopes, nil
+}
+
+// databaseFlag names the database a command works on.
+type databaseFlag struct {
+	Database string `default:"${database}" placeholder:"URL" help:"Database, written sqlite:PATH (default: ${database_text})."`
+}
+
+// open opens the database. Only commands that add something may create it: a
+// list of nothing would hide that the command ran in the wrong folder.
+func (f databaseFlag) open(ctx context.Context, create bool) (*storage.Store, error) {
+	if err := checkDatabase(f.Database); err != nil {
+		return nil, err
+	}
+	if !create {
+		path := databasePath(f.Database)
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no database at %s: name it with --database, or make it by running usher serve or adding a user or client", path)
+		}
+	}
+	return storage.Open(ctx, f.Database, storage.Options{Migrate: true})
+}
+
+// with calls do with the open database and closes it.
+func (f databaseFlag) with(ctx context.Context, create bool, do func(*storage.Store) error) (err error) {
+	store, err := f.open(ctx, create)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return do(store)
+}
+
+// checkDatabase refuses what is no URL of an embedded database. It does not
+// repeat what it was given: the URL of a database server may hold a password.
+func checkDatabase(url string) error {
+	scheme, rest, ok := strings.Cut(url, ":")
+	switch {
+	case !ok || rest == "":
+		return usagef("--database: write it as sqlite:PATH, such as sqlite:usher.db")
+	case scheme != "sqlite":
+		return usagef("--database: only sqlite:PATH works in this version, not %s:", scheme)
+	}
+	return nil
+}
+
+// databasePath returns the file of an embedded database.
+func databasePath(url string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(url, "sqlite:"), "//")
+}
+
+// costFlag is the bcrypt cost of new password hashes.
+type costFlag struct {
+	BcryptCost int `default:"12" placeholder:"N" help:"Cost of new password hashes, 4 to 15; one more doubles the work (default: ${default})."`
+}
+
+func (f costFlag) check() error {
+	if err := credentials.CheckCost(f.BcryptCost); err != nil {
+		return fmt.Errorf("--bcrypt-cost: %w", err)
+	}
+	return nil
+}
+
+// pool returns what hashes passwords at that cost. The caller closes it.
+func (f costFlag) pool() (*credentials.Pool, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	return credentials.NewPool(credentials.PoolConfig{Cost: f.BcryptCost}), nil
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/usher-oauth/usher/admin"
+	"github.com/usher-oauth/usher/storage"
+)
+
+// userImport is `usher user import`.
+type userImport struct {
+	File   string `arg:"" help:"JSON array, JSON lines, or a JSON object keyed by username; - reads standard input."`
+	Update bool   `help:"Also change users that exist; without it one such user fails the import."`
+	costFlag
+	databaseFlag
+	outputFlag
+}
+
+func (c *userImport) Run(ctx context.Context, w world) error {
+	pool, err := c.pool()
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	imported, err := c.read(w)
+	if err != nil {
+		return err
+	}
+	return c.with(ctx, true, func(s *storage.Store) error {
+		bar := newBar(w, len(imported))
+		n, err := (&admin.Users{Store: s, Pool: pool}).Import(ctx, imported, c.Update, bar.set)
+		bar.clear()
+		if err != nil {
+			return fmt.Errorf("%w (nothing was imported)", err)
+		}
+		w.say("imported %d users", n)
+		return c.print(w, struct {
+			Imported int `json:"imported"`
+		}{n}, nothing)
+	})
+}
+
+// read parses the whole file before the database is touched.
+func (c *userImport) read(w world) ([]admin.ImportedUser, error) {
+	var r io.Reader = w.stdin
+	name := "standard input"
+	if c.File != "-" {
+		f, err := os.Open(c.File)
+		if err != nil {
+			return nil, err // names the file
+		}
+		defer f.Close()
+		r, name = f, c.File
+	}
+	users, err := admin.ParseUsers(r)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w (nothing was imported)", name, err)
+	}
+	return users, nil
+}
+
+// bar shows progress to a person; on anything but a terminal it shows nothing.
+type bar struct{ *progressbar.ProgressBar }
+
+func newBar(w world, total int) bar {
+	return bar{progressbar.NewOptions(total,
+		progressbar.OptionSetWriter(w.stderr),
+		progressbar.OptionSetVisibility(term.IsTerminal(int(w.stderr.Fd()))),
+		progressbar.OptionSetDescription("importing users"),
+		progressbar.OptionShowCount(),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish(),
+	)}
+}
+
+// set shows how far things are. A terminal that can't be written to is no reason
+// to fail an import, so errors of the bar don't count.
+func (b bar) set(done, total int) {
+	if b.GetMax() != total {
+		b.ChangeMax(total)
+	}
+	b.Set(done)
+}
+
+func (b bar) clear() { b.Clear() }

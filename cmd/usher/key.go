@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/usher-oauth/usher/admin"
+	"github.com/usher-oauth/usher/keys"
+	"github.com/usher-oauth/usher/storage"
+)
+
+// keyCmd is `usher key`.
+type keyCmd struct {
+	List      keyList      `cmd:"" help:"List the signing keys."`
+	Rotate    keyRotate    `cmd:"" help:"Announce a new signing key; verifiers that cache the key set notice nothing."`
+	Retire    keyRetire    `cmd:"" help:"Take a key that does not sign out of the key set at once."`
+	Export    keyExport    `cmd:"" help:"Print the public keys, for what reads only files."`
+	NewMaster keyNewMaster `cmd:"" help:"Make a master key file."`
+}
+
+// keyFlags are what commands about signing keys share.
+type keyFlags struct {
+	databaseFlag
+	masterFlag
+}
+
+// withKeys opens the database and the master key for do.
+func (f keyFlags) withKeys(ctx context.Context, w world, do func(*admin.Keys) error) error {
+	return f.with(ctx, false, func(s *storage.Store) error {
+		master, err := f.load(ctx, s, func(_ slog.Level, text string) { w.say("usher: %s", text) })
+		if err != nil {
+			return err
+		}
+		return do(&admin.Keys{Store: s, Master: master})
+	})
+}
+
+// keyView is a signing key as the world may see it.
+type keyView struct {
+	KID            string         `json:"kid"`
+	Alg            keys.Algorithm `json:"alg"`
+	State          keys.State     `json:"state"`
+	CreatedAt      timestamp      `json:"created_at"`
+	SignsFrom      timestamp      `json:"signs_from"`
+	PublishedUntil timestamp      `json:"published_until"` // null: no end is planned
+}
+
+func viewKey(k admin.KeyStatus) keyView {
+	return keyView{
+		KID: k.ID, Alg: k.Algorithm, State: k.State,
+		CreatedAt: timestamp(k.CreatedAt), SignsFrom: timestamp(k.SignsFrom), PublishedUntil: timestamp(k.PublishedUntil),
+	}
+}
+
+// keyList is `usher key list`.
+type keyList struct {
+	keyFlags
+	outputFlag
+}
+
+func (c *keyList) Run(ctx context.Context, w world) error {
+	return c.withKeys(ctx, w, func(ks *admin.Keys) error {
+		all, err := ks.List(ctx)
+		if err != nil {
+			return err
+		}
+		views := make([]keyView, len(all))
+		rows := [][]string{{"KID", "ALG", "STATE", "CREATED", "SIGNS FROM", "PUBLISHED UNTIL"}}
+		for i, k := range all {
+			views[i] = viewKey(k)
+			rows = append(rows, []string{k.ID, string(k.Algorithm), string(k.State), clock(k.CreatedAt), clock(k.SignsFrom), clock(k.PublishedUntil)})
+		}
+		return c.print(w, views, func() string { return table(rows...) })
+	})
+}
+
+// keyRotate is `usher key rotate`.
+type keyRotate struct {
+	Alg keys.Algorithm `enum:",ES256,RS256,EdDSA" default:"" placeholder:"ALG" help:"Algorithm of the new key: ES256, RS256 or EdDSA (default: that of the key that signs)."`
+	Now bool           `help:"The key has leaked: sign with a new one at once. Every token issued so far stops working."`
+	keyFlags
+	outputFlag
+}
+
+func (c *keyRotate) Run(ctx context.Context, w world) error {
+	return c.withKeys(ctx, w, func(ks *admin.Keys) error {
+		rotate := ks.Rotate
+		if c.Now {
+			rotate = ks.RotateNow
+		}
+		k, err := rotate(ctx, c.Alg)
+		if err != nil {
+			return err
+		}
+		made := admin.KeyStatus{ID: k.ID, Algorithm: k.Algorithm, State: keys.Signing, CreatedAt: k.CreatedAt, SignsFrom: k.SignsFrom, PublishedUntil: k.PublishedUntil}
+		if k.SignsFrom.After(time.Now()) {
+			made.State = keys.Announced
+			w.say("key %s (%s): announced, signs from %s", k.ID, k.Algorithm, clock(k.SignsFrom))
+		} else {
+			w.say("key %s (%s): signs now", k.ID, k.Algorithm)
+		}
+		if c.Now {
+			w.say("All tokens signed by the keys of before are void: users and clients must get new ones.")
+			w.say("APIs that cache the key set may refuse new tokens, and still accept old ones, for up to %d minutes.", int(keys.MaxAge.Minutes()))
+		}
+		return c.print(w, viewKey(made), nothing)
+	})
+}
+
+// keyRetire is `usher key retire`.
+type keyRetire struct {
+	KID string `arg:"" name:"kid" help:"Key id, as usher key list shows it."`
+	keyFlags
+}
+
+func (c *keyRetire) Run(ctx context.Context, w world) error {
+	return c.withKeys(ctx, w, func(ks *admin.Keys) error {
+		if err := ks.Retire(ctx, c.KID); err != nil {
+			return err
+		}
+		w.say("key %s: gone from the key set, tokens it signed are void", c.KID)
+		return nil
+	})
+}
+
+// keyNewMaster is `usher key new-master`.
+type keyNewMaster struct {
+	File string `arg:"" help:"File to make; one that exists is left alone."`
+}
+
+func (c *keyNewMaster) Run(w world) error {
+	switch err := writeMaster(c.File); {
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("%s exists and is left alone: name another file, or add a line to this one by hand", c.File)
+	case err != nil:
+		return err
+	}
+	w.say("made the master key file %s; keep a copy of it in a safe place", c.File)
+	return nil
+}

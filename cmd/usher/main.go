@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the command tree. A command is a struct, its fields are its flags.
+type cli struct {
+	Demo        demo        `cmd:"" set:"database=" set:"database_text=a new one in a temporary folder" set:"client=demo" set:"client_text=demo" help:"Run a complete tutorial server: a user, two clients and the curl lines to try."`
+	Serve       serve       `cmd:"" help:"Run the server."`
+	User        userCmd     `cmd:"" help:"Add, change and remove users."`
+	Client      clientCmd   `cmd:"" help:"Add, change and remove clients."`
+	Key         keyCmd      `cmd:"" help:"List, rotate and export signing keys."`
+	Token       tokenCmd    `cmd:"" help:"Revoke tokens."`
+	Migrate     migrate     `cmd:"" help:"Bring the database schema up to date."`
+	Backup      backup      `cmd:"" help:"Copy the embedded database while it is in use."`
+	Healthcheck healthcheck `cmd:"" help:"Ask a running server whether it is ready."`
+	Version     version     `cmd:"" help:"Print version, commit and Go version."`
+	Completion  completion  `cmd:"" help:"Print a completion script for a shell."`
+	Help        help        `cmd:"" help:"Explain a command."`
+}
+
+// world is what a command may touch beside its flags.
+type world struct {
+	stdin, stdout, stderr *os.File
+}
+
+func main() {
+	os.Exit(run(os.Args[1:], world{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// run executes one command line and returns the exit status.
+func run(args []string, w world) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// The first signal asks, the second one kills: nobody should have to look for
+	// the process id of a server that hangs while stopping.
+	context.AfterFunc(ctx, stop)
+
+	parser, err := newParser(w)
+	if err != nil {
+		return w.fail(err)
+	}
+	if len(args) == 0 {
+		parser.Stdout = w.stderr // asked for nothing, so not a result
+		if err := explain(parser, nil); err != nil {
+			return w.fail(err)
+		}
+		return 2
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		return w.fail(withHint(err))
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	if err := command.Run(w, parser); err != nil {
+		return w.fail(err)
+	}
+	return 0
+}
+
+// newParser builds the command tree.
+func newParser(w world) (*kong.Kong, error) {
+	return kong.New(&cli{},
+		kong.Name("usher"),
+		kong.Description("OAuth 2.0 authorization server. Every flag --some-flag can also be set by the variable USHER_SOME_FLAG."),
+		kong.DefaultEnvars("USHER"),
+		kong.Vars{
+			"database": "sqlite:usher.db", "database_text": "sqlite:usher.db",
+			"client": "", "client_text": "none",
+		},
+		kong.Writers(w.stdout, w.stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		// With a resolver present kong forgives a variable that it can't read where
+		// the flag is given too. This one never knows a value: it is here for that.
+		kong.Resolvers(kong.ResolverFunc(func(*kong.Context, *kong.Path, *kong.Flag) (any, error) { return nil, nil })),
+	)
+}
+
+// usageError is wrong usage: exit status 2.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...)}
+}
+
+// withHint turns a parse error into wrong usage that says where to read on.
+func withHint(err error) error {
+	path := "usher"
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
+		path = parse.Context.Selected().FullPath()
+	}
+	return usagef("%w (%s --help explains it)", err, path)
+}
+
+// fail reports err, one line for each fault in it, and returns the exit status.
+func (w world) fail(err error) int {
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted")
+	}
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimSpace(line); line != "" {
+			fmt.Fprintln(w.stderr, "usher: "+line)
+		}
+	}
+	var usage usageError
+	if errors.As(err, &usage) {
+		return 2
+	}
+	return 1
+}
+
+// help is `usher help`.
+type help struct {
+	Command []string `arg:"" optional:"" help:"Command to explain, such as: user add."`
+}
+
+func (c *help) Run(parser *kong.Kong) error { return explain(parser, c.Command) }
+
+// explain prints the help of a command.
+func explain(parser *kong.Kong, command []string) error {
+	trace, err := kong.Trace(parser, command)
+	if err == nil {
+		err = trace.Error
+	}
+	if err != nil {
+		return usagef("%w (usher help lists the commands)", err)
+	}
+	return trace.PrintUsage(false)
+}

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/usher-oauth/usher/admin"
+	"github.com/usher-oauth/usher/credentials"
+	"github.com/usher-oauth/usher/handlers"
+	"github.com/usher-oauth/usher/keys"
+	"github.com/usher-oauth/usher/provider"
+	"github.com/usher-oauth/usher/storage"
+)
+
+// serve is `usher serve`.
+type serve struct{ settings }
+
+func (c *serve) Run(ctx context.Context, w world) (err error) {
+	s, err := c.open(ctx, w)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	return s.run(ctx, func() error { return nil })
+}
+
+// server is one that is built from the bottom up to where it could answer.
+type server struct {
+	*settings
+	parsed
+	log      *slog.Logger
+	announce *slog.Logger // of the line that others wait for: no log level hides it
+
+	// The sockets come first: only they know the port that :0 picked, which the
+	// default issuer names.
+	public, operators net.Listener // operators is nil where the admin address is off
+	url               string       // where public is reached from this machine
+	issuer            string
+
+	store  *storage.Store
+	master *keys.Master
+	keys   *admin.Keys
+	pool   *credentials.Pool
+}
+
+// open checks the settings, listens, and opens what the server stands on. The
+// caller closes the server.
+func (s *settings) open(ctx context.Context, w world) (*server, error) {
+	p, err := s.parse()
+	if err != nil {
+		return nil, err
+	}
+	srv := &server{settings: s, parsed: p, log: s.logger(w, s.LogLevel), announce: s.logger(w, "info")}
+	for _, step := range []func(context.Context) error{srv.listen, srv.openStore, srv.openKeys} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, srv.close())
+		}
+	}
+	srv.pool = credentials.NewPool(credentials.PoolConfig{Cost: s.BcryptCost})
+	return srv, nil
+}
+
+func (s *server) listen(ctx context.Context) (err error) {
+	scheme := "http"
+	if s.tls != nil {
+		scheme = "https"
+	}
+	if s.public, err = listen(ctx, "--addr", s.Addr, ""); err != nil {
+		return err
+	}
+	if s.url, err = baseURL(scheme, s.Addr, s.public.Addr()); err != nil {
+		return err
+	}
+	if s.AdminAddr != "" {
+		s.operators, err = listen(ctx, "--admin-addr", s.AdminAddr, ", or an empty one to do without")
+	}
+	if err != nil {
+		return err
+	}
+	if s.Issuer != nil {
+		s.issuer = *s.Issuer
+		return nil
+	}
+	// --addr may name any host; the issuer it makes has to obey the rules too.
+	s.issuer = s.url
+	return checkIssuer(s.issuer, s.AllowHTTP)
+}
+
+// listen opens a socket for the address that flag named.
+func listen(ctx context.Context, flag, addr, alternative string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is in use by another process: choose another address with %s%s", addr, flag, alternative)
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	return l, nil
+}
+
+func (s *server) openStore(ctx context.Context) (err error) {
+	s.store, err = s.databaseFlag.open(ctx, true)
+	return err
+}
+
+func (s *server) openKeys(ctx context.Context) (err error) {
+	s.master, err = s.masterFlag.load(ctx, s.store, func(l slog.Level, text string) { s.log.Log(ctx, l, text) })
+	if err != nil {
+		return err
+	}
+	// Before the keys: how long they stay depends on it.
+	if _, err := s.store.RaiseAccessTokenTTL(ctx, s.AccessTokenTTL); err != nil {
+		return fmt.Errorf("recording the access token lifetime: %w", err)
+	}
+	s.keys = &admin.Keys{Store: s.store, Master: s.master}
+	changed, err := s.keys.Ensure(ctx, s.SigningAlg)
+	if err == nil && changed != "" {
+		s.log.InfoContext(ctx, changed)
+	}
+	return err
+}
+
+// run answers requests until ctx ends, and returns once none is in flight. It
+// calls started when it does.
+func (s *server) run(ctx context.Context, started func() error) error {
+	if runtime.GOOS == "linux" {
+		// The threads that hash run at the lowest priority, so the kernel lets
+		// everything else go first. Go's scheduler knows nothing of that: with no
+		// P to spare, a request would wait up to 10 ms until a hash is preempted.
+		// So each of those threads gets a P of its own.
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + s.pool.Workers())
+	}
+	audience := s.issuer
+	if s.DefaultAudience != nil {
+		audience = *s.DefaultAudience
+	}
+	p, err := provider.New(ctx, provider.Config{
+		Issuer:          s.issuer,
+		DefaultAudience: audience,
+		DefaultClient:   s.DefaultClient,
+		AccessTokenTTL:  s.AccessTokenTTL,
+		RefreshTokenTTL: s.RefreshTokenTTL,
+		RefreshGrace:    s.grace(),
+		Store:           s.store,
+		Master:          s.master,
+		LoadKeys:        s.keys.Ring,
+		Pool:            s.pool,
+		Log:             s.log,
+	})
+	if err != nil {
+		return err
+	}
+	var draining atomic.Bool
+	h, err := handlers.New(handlers.Config{
+		Provider:        p,
+		Issuer:          s.issuer,
+		DefaultAudience: audience,
+		CORSOrigins:     s.CORSOrigins,
+		TrustedProxies:  s.proxies,
+		Ready: func(ctx context.Context) error {
+			if draining.Load() {
+				return errors.New("stopping")
+			}
+			return p.Ready(ctx)
+		},
+		Hashing: func() handlers.Hashing {
+			now := s.pool.Stats()
+			return handlers.Hashing{Waiting: now.Waiting, Running: now.Running, Done: now.Done, Refused: now.Refused}
+		},
+		Version: readBuildInfo().Version,
+		Log:     s.log,
+	})
+	if err != nil {
+		return err
+	}
+
+	if err := s.report(ctx); err != nil {
+		return err
+	}
+
+	g, ctx := errgroup.WithContext(ctx)
+	public := handlers.Server(s.Addr, h.Public, s.log)
+	public.TLSConfig = s.tls
+	g.Go(func() error { return answer(public, s.public) })
+	operators := handlers.Server(s.AdminAddr, h.Admin, s.log)
+	if s.operators != nil {
+		g.Go(func() error { return answer(operators, s.operators) })
+	}
+	g.Go(func() error { p.Run(ctx); return nil })
+	g.Go(func() error {
+		<-ctx.Done()
+		// The order matters: first tell load balancers, then let requests finish,
+		// and only then take away the address where operators watch.
+		draining.Store(true)
+		s.log.InfoContext(ctx, "stopping: requests in flight may finish", "at_most", s.ShutdownTimeout.String())
+		return errors.Join(drain(public, s.ShutdownTimeout), operators.Close())
+	})
+	g.Go(func() error {
+		s.announce.InfoContext(ctx, "listening", "url", s.url)
+		return started()
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	s.log.InfoContext(ctx, "stopped")
+	return nil
+}
+
+// answer serves requests of l until the server is shut down.
+func answer(srv *http.Server, l net.Listener) (err error) {
+	if srv.TLSConfig != nil {
+		err = srv.ServeTLS(l, "", "")
+	} else {
+		err = srv.Serve(l)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serving %s: %w", l.Addr(), err)
+}
+
+// drain lets requests in flight finish, and cuts off those that take too long.
+func drain(srv *http.Server, timeout time.Duration) error {
+	// Its own context: the one of the server has just ended.
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	err := srv.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errors.Join(fmt.Errorf("requests in flight were cut off: they took longer than the %s of --shutdown-timeout", timeout), srv.Close())
+	}
+	return err
+}
+
+// close takes down what open built, in the opposite order.
+func (s *server) close() error {
+	var errs []error
+	if s.pool != nil {
+		s.pool.Close()
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	for _, l := range []net.Listener{s.operators, s.public} {
+		if l == nil {
+			continue
+		}
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/usher-oauth/usher/keys"
+)
+
+// settings are the flags of a server; serve and demo share them.
+type settings struct {
+	Addr      string `default:"127.0.0.1:8000" placeholder:"HOST:PORT" help:"Address to listen on; port 0 picks a free one (default: ${default})."`
+	AdminAddr string `default:"127.0.0.1:8001" placeholder:"HOST:PORT" help:"Address for metrics, health and profiles, not for the public; empty turns it off (default: ${default})."`
+
+	Issuer          *string `placeholder:"URL" help:"Name of this server in every token: the URL clients reach it by (default: the address listened on)."`
+	AllowHTTP       bool    `help:"Allow an issuer that is neither https nor on this machine."`
+	DefaultAudience *string `placeholder:"URI" help:"Audience of tokens that were asked for without one (default: the issuer)."`
+	DefaultClient   string  `default:"${client}" placeholder:"ID" help:"Public client of token requests that name none (default: ${client_text})."`
+
+	databaseFlag
+	masterFlag
+	SigningAlg keys.Algorithm `enum:"ES256,RS256,EdDSA" default:"ES256" placeholder:"ALG" help:"Algorithm that signs: ES256, RS256 or EdDSA; another one than before is announced first (default: ${default})."`
+
+	AccessTokenTTL  time.Duration  `default:"30m" placeholder:"DURATION" help:"Life of an access token (default: ${default})."`
+	RefreshTokenTTL time.Duration  `default:"720h" placeholder:"DURATION" help:"Life of a session, counted from the login (default: ${default})."`
+	RefreshGrace    *time.Duration `placeholder:"DURATION" help:"How long a used refresh token may be tried again, for answers that got lost (default: 10s, or half the life of an access token where that is less)."`
+	costFlag
+
+	CORSOrigins    list   `placeholder:"LIST" help:"Origins whose pages may call, such as https://app.example.com, or * for all (default: none)."`
+	TrustedProxies list   `placeholder:"LIST" help:"Networks whose X-Forwarded-For is believed, such as 10.0.0.0/8 (default: none)."`
+	TLSCert        string `placeholder:"FILE" help:"Certificate chain in PEM; with --tls-key, https is served."`
+	TLSKey         string `placeholder:"FILE" help:"Private key of the certificate in PEM."`
+
+	LogFormat       string        `enum:"text,json" default:"text" placeholder:"FORMAT" help:"text or json (default: ${default})."`
+	LogLevel        string        `enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL" help:"Least level to log: debug, info, warn or error (default: ${default})."`
+	ShutdownTimeout time.Duration `default:"15s" placeholder:"DURATION" help:"How long requests in flight may take to finish when the server stops (default: ${default})."`
+}
+
+// parsed is what the settings say, once they are known to make sense.
+type parsed struct {
+	proxies []netip.Prefix
+	tls     *tls.Config // nil: plain HTTP
+}
+
+// parse checks all settings and reports all faults together, so that nobody has
+// to start a server five times to find five of them.
+func (s *settings) parse() (parsed, error) {
+	var p parsed
+	var faults []error
+	fault := func(err error) {
+		if err != nil {
+			faults = append(faults, err)
+		}
+	}
+	fault(checkAddr("--addr", s.Addr))
+	if s.AdminAddr != "" {
+		fault(checkAddr("--admin-addr", s.AdminAddr))
+	}
+	if s.Issuer != nil {
+		fault(checkIssuer(*s.Issuer, s.AllowHTTP))
+	}
+	if s.DefaultAudience != nil && *s.DefaultAudience == "" {
+		fault(usagef("--default-audience is empty: name one, or leave it out for the issuer"))
+	}
+	fault(checkDatabase(s.Database))
+	fault(s.costFlag.check())
+	s.checkLives(fault)
+
+	for _, word := range s.TrustedProxies {
+		network, err := netip.ParsePrefix(word)
+		if err != nil {
+			fault(usagef("--trusted-proxies %q: write a network as ADDRESS/BITS, such as 10.0.0.0/8 or 192.0.2.7/32", word))
+			continue
+		}
+		p.proxies = append(p.proxies, network)
+	}
+	for _, origin := range s.CORSOrigins {
+		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin) {
+			fault(usagef("--cors-origins %q: write an origin as https://HOST or https://HOST:PORT, or * for all", origin))
+		}
+	}
+	var err error
+	p.tls, err = s.loadTLS()
+	fault(err)
+	return p, errors.Join(faults...)
+}
+
+func (s *settings) checkLives(fault func(error)) {
+	// A JWT knows no fractions of a second, as we write it.
+	if s.AccessTokenTTL < time.Second || s.AccessTokenTTL%time.Second != 0 {
+		fault(fmt.Errorf("--access-token-ttl %s: choose whole seconds, at least 1s", s.AccessTokenTTL))
+	}
+	if s.RefreshTokenTTL < time.Second {
+		fault(fmt.Errorf("--refresh-token-ttl %s: choose at least 1s", s.RefreshTokenTTL))
+	}
+	// A retry gets the answer of the first try again: past this it would be the
+	// gift of an expired token.
+	if g := s.grace(); g < 0 || g > 0 && g >= s.AccessTokenTTL {
+		fault(fmt.Errorf("--refresh-grace %s: choose from 0s to less than the %s of --access-token-ttl", g, s.AccessTokenTTL))
+	}
+	if s.ShutdownTimeout < 0 {
+		fault(fmt.Errorf("--shutdown-timeout %s: choose 0s or more", s.ShutdownTimeout))
+	}
+}
+
+// grace is how long a used refresh token may be tried again.
+func (s *settings) grace() time.Duration {
+	if s.RefreshGrace != nil {
+		return *s.RefreshGrace
+	}
+	return min(10*time.Second, s.AccessTokenTTL/2)
+}
+
+// loadTLS reads the certificate, if there is one.
+func (s *settings) loadTLS() (*tls.Config, error) {
+	switch {
+	case s.TLSCert == "" && s.TLSKey == "":
+		return nil, nil
+	case s.TLSKey == "":
+		return nil, usagef("--tls-cert needs --tls-key beside it")
+	case s.TLSCert == "":
+		return nil, usagef("--tls-key needs --tls-cert beside it")
+	}
+	pair, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("reading the certificate of --tls-cert and --tls-key: %w", err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
+}
+
+// checkAddr tells whether an address can be listened on, as far as its form goes.
+func checkAddr(flag, addr string) error {
+	if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
+		return usagef("%s %q: write it as HOST:PORT, such as 127.0.0.1:8000 or :8000", flag, addr)
+	}
+	return nil
+}
+
+// logger returns a logger of the format the settings ask for, which writes what
+// is of that level at least to standard error.
+func (s *settings) logger(w world, least string) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(least)); err != nil {
+		level = slog.LevelInfo // not reached: kong admits only names of levels
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if s.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w.stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(w.stderr, options))
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+
+	"github.com/usher-oauth/usher/admin"
+	"github.com/usher-oauth/usher/storage"
+)
+
+// tokenCmd is `usher token`.
+type tokenCmd struct {
+	Revoke tokenRevoke `cmd:"" help:"End every session and token of a user or a client at once."`
+}
+
+// tokenRevoke is `usher token revoke`.
+type tokenRevoke struct {
+	User   string `placeholder:"NAME" help:"User whose sessions and tokens end; the password stays good."`
+	Client string `placeholder:"ID" help:"Client whose sessions and tokens end; its secret stays good."`
+	databaseFlag
+}
+
+func (c *tokenRevoke) Run(ctx context.Context, w world) error {
+	if (c.User == "") == (c.Client == "") {
+		return usagef("name one of --user and --client")
+	}
+	return c.with(ctx, false, func(s *storage.Store) error {
+		tokens := &admin.Tokens{Store: s}
+		if c.User != "" {
+			if err := tokens.RevokeUser(ctx, c.User); err != nil {
+				return err
+			}
+			w.say("user %s: every session and token has ended", cell(c.User))
+			return nil
+		}
+		if err := tokens.RevokeClient(ctx, c.Client); err != nil {
+			return err
+		}
+		w.say("client %s: every session and token has ended", c.Client)
+		return nil
+	})
+}
