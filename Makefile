@@ -1,0 +1,55 @@
+# What people run here. `make` alone lists it.
+
+GO ?= go
+# The linters run at pinned versions outside go.mod: their graphs are not ours.
+LINT        := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+VULNCHECK   := $(GO) run golang.org/x/vuln/cmd/govulncheck@latest
+FUZZTIME    ?= 30s
+SOAK_ROUNDS ?= 100
+
+.PHONY: help
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
+
+.PHONY: build
+build: ## the binary, ./usher
+	CGO_ENABLED=0 $(GO) build -trimpath -o usher ./cmd/usher
+
+.PHONY: test
+test: needs format ## everything that must pass before a change lands
+	$(GO) vet ./...
+	$(GO) mod tidy -diff
+	$(GO) test -race -shuffle=on ./...
+
+# The race detector needs a C compiler, the end-to-end tests bash and curl.
+.PHONY: needs
+needs:
+	@scripts/needs gcc bash curl
+
+.PHONY: format
+format:
+	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "not gofmt-ed: $$files"; exit 1; }
+
+.PHONY: lint
+lint: ## the linters of .golangci.yml (minutes the first time)
+	$(LINT) run
+
+.PHONY: vulncheck
+vulncheck: ## known vulnerabilities in what is linked (asks vuln.go.dev)
+	$(VULNCHECK) ./...
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (30s)
+	@scripts/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: ## the benchmarks, each beside the bare work it cannot do without
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: soak
+soak: ## the long proofs: SOAK_ROUNDS (100) kills under load, and the like
+	USHER_SOAK_ROUNDS=$(SOAK_ROUNDS) $(GO) test -race -count=1 -timeout 60m -run 'Soak|Kill' ./...
+
+.PHONY: cover
+cover: ## coverage by package
+	$(GO) test -cover ./...

@@ -1,0 +1,115 @@
+package arrows_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/usher-oauth/usher/"
+
+// below lists what each package may import of this module. A package that is
+// missing here fails the test, so that a new one finds its floor first.
+var below = map[string][]string{
+	"cmd/usher":           {"handlers", "admin", "provider", "storage", "keys", "credentials", "scope"},
+	"handlers":            {"provider", "resource", "accesstoken", "credentials", "keys"},
+	"admin":               {"storage", "keys", "credentials", "scope"},
+	"provider":            {"storage", "keys", "credentials", "accesstoken", "scope"},
+	"resource":            {"accesstoken", "keys"},
+	"accesstoken":         {},
+	"credentials":         {},
+	"keys":                {},
+	"keys/keystest":       {"keys"},
+	"scope":               {},
+	"storage":             {},
+	"storage/storagetest": {"storage"},
+	"internal/arrows":     {},
+}
+
+// only lists outside packages that one place alone may import, and anything
+// beneath them.
+var only = map[string]string{
+	"github.com/ory/fosite":          "provider",
+	"modernc.org/sqlite":             "storage",
+	"github.com/pressly/goose":       "storage",
+	"github.com/gorilla/mux":         "handlers",
+	"github.com/alecthomas/kong":     "cmd/usher",
+	"github.com/prometheus":          "handlers",
+	"golang.org/x/crypto/bcrypt":     "credentials",
+	"golang.org/x/text/secure":       "credentials",
+	"github.com/schollz/progressbar": "cmd/usher",
+}
+
+func TestArrowsPointDownwards(t *testing.T) {
+	for name, imports := range packages(t, "../..") {
+		allowed, known := below[name]
+		if !known {
+			t.Errorf("package %s has no floor yet: say what it may import", name)
+		}
+		for _, path := range imports {
+			if inner, ours := strings.CutPrefix(path, module); ours && !slices.Contains(allowed, inner) {
+				t.Errorf("%s imports %s: not among what lies below it: %v", name, inner, allowed)
+			}
+			for outside, owner := range only {
+				if (path == outside || strings.HasPrefix(path, outside+"/")) && name != owner {
+					t.Errorf("%s imports %s: only %s may", name, path, owner)
+				}
+			}
+		}
+	}
+}
+
+func TestOnlyTheCommandReadsItsEnvironment(t *testing.T) {
+	for name, imports := range packages(t, "../..") {
+		if slices.Contains(imports, "os/signal") && name != "cmd/usher" {
+			t.Errorf("%s handles signals: only cmd/usher may", name)
+		}
+	}
+}
+
+// packages reads the imports of every package's own files, tests apart.
+func packages(t *testing.T, root string) map[string][]string {
+	t.Helper()
+	found := make(map[string][]string)
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "oryx" || d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != root) {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		dir, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		name := filepath.ToSlash(dir)
+		found[name] = append(found[name], []string{}...)
+		for _, spec := range file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			found[name] = append(found[name], imported)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) < 5 {
+		t.Fatalf("found %d packages under %s: looking in the wrong place", len(found), root)
+	}
+	return found
+}
