@@ -45,7 +45,7 @@ func (l list) scopes(name string) ([]string, error) {
 
 // databaseFlag names the database a command works on.
 type databaseFlag struct {
-	Database string `default:"${database}" placeholder:"URL" help:"Database, written sqlite:PATH (default: ${database_text})."`
+	Database string `default:"sqlite:usher.db" placeholder:"URL" help:"Database, written sqlite:PATH (default: ${default})."`
 }
 
 // open opens the database. Only commands that add something may create it: a

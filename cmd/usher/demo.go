@@ -21,9 +21,14 @@ const (
 )
 
 // demo is `usher demo`: a server with everything a newcomer needs.
-type demo struct{ settings }
+type demo struct {
+	Database      string `placeholder:"URL" help:"Database to keep, written sqlite:PATH (default: a new one in a temporary folder, removed at the end)."`
+	DefaultClient string `default:"demo" placeholder:"ID" help:"Public client of token requests that name none (default: ${default})."`
+	settings
+}
 
 func (c *demo) Run(ctx context.Context, w world) (err error) {
+	database := databaseFlag{c.Database}
 	where := "in " + databasePath(c.Database)
 	if c.Database == "" {
 		folder, err := os.MkdirTemp("", "usher-demo-")
@@ -31,10 +36,10 @@ func (c *demo) Run(ctx context.Context, w world) (err error) {
 			return err
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-		c.Database = "sqlite:" + filepath.Join(folder, "usher.db")
+		database.Database = "sqlite:" + filepath.Join(folder, "usher.db")
 		where = "in " + folder + ", removed when the demo stops"
 	}
-	s, err := c.open(ctx, w)
+	s, err := c.settings.open(ctx, w, database, c.DefaultClient)
 	if err != nil {
 		return err
 	}

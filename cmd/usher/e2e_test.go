@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -112,7 +111,8 @@ func (s *testServer) follow(r io.Reader, kept *bytes.Buffer, listening chan<- st
 func (s *testServer) command(args ...string) *exec.Cmd {
 	cmd := exec.Command("usher", args...)
 	cmd.Dir = s.Dir
-	cmd.Env = append(os.Environ(), "USHER_ADDR=127.0.0.1:0", "USHER_ADMIN_ADDR=127.0.0.1:0")
+	// The demo's temporary folder goes with the rest when a killed one leaves it.
+	cmd.Env = append(os.Environ(), "USHER_ADDR=127.0.0.1:0", "USHER_ADMIN_ADDR=127.0.0.1:0", "TMPDIR="+s.Dir)
 	cmd.Env = append(cmd.Env, quick...)
 	return cmd
 }
@@ -272,7 +272,7 @@ func eventually(t testing.TB, what string, ok func() (bool, string)) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatal(fmt.Sprintf("%s: still not after %s, saw %s", what, patience, saw))
+			t.Fatalf("%s: still not after %s, saw %s", what, patience, saw)
 		}
 	}
 }

@@ -86,7 +86,7 @@ func (b bar) set(done, total int) {
 	if b.GetMax() != total {
 		b.ChangeMax(total)
 	}
-	b.Set(done)
+	_ = b.Set(done)
 }
 
-func (b bar) clear() { b.Clear() }
+func (b bar) clear() { _ = b.Clear() }

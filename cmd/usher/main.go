@@ -14,7 +14,7 @@ import (
 
 // cli is the command tree. A command is a struct, its fields are its flags.
 type cli struct {
-	Demo        demo        `cmd:"" set:"database=" set:"database_text=a new one in a temporary folder" set:"client=demo" set:"client_text=demo" help:"Run a complete tutorial server: a user, two clients and the curl lines to try."`
+	Demo        demo        `cmd:"" help:"Run a complete tutorial server: a user, two clients and the curl lines to try."`
 	Serve       serve       `cmd:"" help:"Run the server."`
 	User        userCmd     `cmd:"" help:"Add, change and remove users."`
 	Client      clientCmd   `cmd:"" help:"Add, change and remove clients."`
@@ -39,12 +39,7 @@ func main() {
 
 // run executes one command line and returns the exit status.
 func run(args []string, w world) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	// The first signal asks, the second one kills: nobody should have to look for
-	// the process id of a server that hangs while stopping.
-	context.AfterFunc(ctx, stop)
-
+	ctx := untilSignal()
 	parser, err := newParser(w)
 	if err != nil {
 		return w.fail(err)
@@ -67,16 +62,28 @@ func run(args []string, w world) int {
 	return 0
 }
 
+// untilSignal returns a context that the first signal to stop ends. A second one
+// kills: nobody should have to look for the process id of a server that hangs
+// while stopping. So signals get their usual effect back before anything learns
+// of the first, which signal.NotifyContext can't promise.
+func untilSignal() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-asked
+		signal.Stop(asked)
+		cancel()
+	}()
+	return ctx
+}
+
 // newParser builds the command tree.
 func newParser(w world) (*kong.Kong, error) {
 	return kong.New(&cli{},
 		kong.Name("usher"),
 		kong.Description("OAuth 2.0 authorization server. Every flag --some-flag can also be set by the variable USHER_SOME_FLAG."),
 		kong.DefaultEnvars("USHER"),
-		kong.Vars{
-			"database": "sqlite:usher.db", "database_text": "sqlite:usher.db",
-			"client": "", "client_text": "none",
-		},
 		kong.Writers(w.stdout, w.stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 		// With a resolver present kong forgives a variable that it can't read where

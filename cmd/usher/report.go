@@ -30,8 +30,8 @@ func (s *server) report(ctx context.Context) error {
 		}
 		facts = append(facts, "admin", address)
 	}
-	if s.DefaultClient != "" {
-		facts = append(facts, "default_client", s.DefaultClient)
+	if s.defaultClient != "" {
+		facts = append(facts, "default_client", s.defaultClient)
 	}
 	s.log.InfoContext(ctx, "starting", facts...)
 
@@ -45,11 +45,11 @@ func (s *server) report(ctx context.Context) error {
 }
 
 func (s *server) reportClients(ctx context.Context) error {
-	if s.DefaultClient != "" {
-		client, err := s.store.Client(ctx, s.DefaultClient)
+	if s.defaultClient != "" {
+		client, err := s.store.Client(ctx, s.defaultClient)
 		switch {
 		case errors.Is(err, storage.ErrNotFound):
-			s.log.WarnContext(ctx, "the default client does not exist yet: add it with usher client add --public --grants password,refresh_token", "default_client", s.DefaultClient)
+			s.log.WarnContext(ctx, "the default client does not exist yet: add it with usher client add --public --grants password,refresh_token", "default_client", s.defaultClient)
 		case err != nil:
 			return err
 		case !client.Public:

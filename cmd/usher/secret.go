@@ -111,9 +111,6 @@ func (w world) prompt(ctx context.Context, text string) (string, error) {
 	}()
 	select {
 	case a := <-answers:
-		if errors.Is(a.err, io.EOF) {
-			return "", errors.New("nothing was entered")
-		}
 		return string(a.line), a.err
 	case <-ctx.Done():
 		return "", errors.Join(errors.New("interrupted"), term.Restore(fd, before))

@@ -23,10 +23,14 @@ import (
 )
 
 // serve is `usher serve`.
-type serve struct{ settings }
+type serve struct {
+	databaseFlag
+	DefaultClient string `placeholder:"ID" help:"Public client of token requests that name none (default: none)."`
+	settings
+}
 
 func (c *serve) Run(ctx context.Context, w world) (err error) {
-	s, err := c.open(ctx, w)
+	s, err := c.settings.open(ctx, w, c.databaseFlag, c.DefaultClient)
 	if err != nil {
 		return err
 	}
@@ -38,8 +42,10 @@ func (c *serve) Run(ctx context.Context, w world) (err error) {
 type server struct {
 	*settings
 	parsed
-	log      *slog.Logger
-	announce *slog.Logger // of the line that others wait for: no log level hides it
+	database      databaseFlag
+	defaultClient string
+	log           *slog.Logger
+	announce      *slog.Logger // of the line that others wait for: no log level hides it
 
 	// The sockets come first: only they know the port that :0 picked, which the
 	// default issuer names.
@@ -51,16 +57,21 @@ type server struct {
 	master *keys.Master
 	keys   *admin.Keys
 	pool   *credentials.Pool
+
+	draining atomic.Bool // it is about to stop, and says that it is not ready
 }
 
 // open checks the settings, listens, and opens what the server stands on. The
 // caller closes the server.
-func (s *settings) open(ctx context.Context, w world) (*server, error) {
-	p, err := s.parse()
+func (s *settings) open(ctx context.Context, w world, database databaseFlag, defaultClient string) (*server, error) {
+	p, err := s.parse(database)
 	if err != nil {
 		return nil, err
 	}
-	srv := &server{settings: s, parsed: p, log: s.logger(w, s.LogLevel), announce: s.logger(w, "info")}
+	srv := &server{
+		settings: s, parsed: p, database: database, defaultClient: defaultClient,
+		log: s.logger(w, s.LogLevel), announce: s.logger(w, "info"),
+	}
 	for _, step := range []func(context.Context) error{srv.listen, srv.openStore, srv.openKeys} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, srv.close())
@@ -109,12 +120,14 @@ func listen(ctx context.Context, flag, addr, alternative string) (net.Listener, 
 }
 
 func (s *server) openStore(ctx context.Context) (err error) {
-	s.store, err = s.databaseFlag.open(ctx, true)
+	s.store, err = s.database.open(ctx, true)
 	return err
 }
 
 func (s *server) openKeys(ctx context.Context) (err error) {
-	s.master, err = s.masterFlag.load(ctx, s.store, func(l slog.Level, text string) { s.log.Log(ctx, l, text) })
+	s.master, err = s.masterFlag.load(ctx, s.store, func(l slog.Level, text string) {
+		s.log.Log(ctx, l, "master key", "note", text)
+	})
 	if err != nil {
 		return err
 	}
@@ -125,9 +138,53 @@ func (s *server) openKeys(ctx context.Context) (err error) {
 	s.keys = &admin.Keys{Store: s.store, Master: s.master}
 	changed, err := s.keys.Ensure(ctx, s.SigningAlg)
 	if err == nil && changed != "" {
-		s.log.InfoContext(ctx, changed)
+		s.log.InfoContext(ctx, "signing keys", "note", changed)
 	}
 	return err
+}
+
+// build makes the provider and, on top of it, the handlers.
+func (s *server) build(ctx context.Context) (*provider.Provider, *handlers.Handlers, error) {
+	audience := s.issuer
+	if s.DefaultAudience != nil {
+		audience = *s.DefaultAudience
+	}
+	p, err := provider.New(ctx, provider.Config{
+		Issuer:          s.issuer,
+		DefaultAudience: audience,
+		DefaultClient:   s.defaultClient,
+		AccessTokenTTL:  s.AccessTokenTTL,
+		RefreshTokenTTL: s.RefreshTokenTTL,
+		RefreshGrace:    s.grace(),
+		Store:           s.store,
+		Master:          s.master,
+		LoadKeys:        s.keys.Ring,
+		Pool:            s.pool,
+		Log:             s.log,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	h, err := handlers.New(handlers.Config{
+		Provider:        p,
+		Issuer:          s.issuer,
+		DefaultAudience: audience,
+		CORSOrigins:     s.CORSOrigins,
+		TrustedProxies:  s.proxies,
+		Ready: func(ctx context.Context) error {
+			if s.draining.Load() {
+				return errors.New("stopping")
+			}
+			return p.Ready(ctx)
+		},
+		Hashing: func() handlers.Hashing {
+			now := s.pool.Stats()
+			return handlers.Hashing{Waiting: now.Waiting, Running: now.Running, Done: now.Done, Refused: now.Refused}
+		},
+		Version: readBuildInfo().Version,
+		Log:     s.log,
+	})
+	return p, h, err
 }
 
 // run answers requests until ctx ends, and returns once none is in flight. It
@@ -140,59 +197,18 @@ func (s *server) run(ctx context.Context, started func() error) error {
 		// So each of those threads gets a P of its own.
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + s.pool.Workers())
 	}
-	audience := s.issuer
-	if s.DefaultAudience != nil {
-		audience = *s.DefaultAudience
-	}
-	p, err := provider.New(ctx, provider.Config{
-		Issuer:          s.issuer,
-		DefaultAudience: audience,
-		DefaultClient:   s.DefaultClient,
-		AccessTokenTTL:  s.AccessTokenTTL,
-		RefreshTokenTTL: s.RefreshTokenTTL,
-		RefreshGrace:    s.grace(),
-		Store:           s.store,
-		Master:          s.master,
-		LoadKeys:        s.keys.Ring,
-		Pool:            s.pool,
-		Log:             s.log,
-	})
+	p, h, err := s.build(ctx)
 	if err != nil {
 		return err
 	}
-	var draining atomic.Bool
-	h, err := handlers.New(handlers.Config{
-		Provider:        p,
-		Issuer:          s.issuer,
-		DefaultAudience: audience,
-		CORSOrigins:     s.CORSOrigins,
-		TrustedProxies:  s.proxies,
-		Ready: func(ctx context.Context) error {
-			if draining.Load() {
-				return errors.New("stopping")
-			}
-			return p.Ready(ctx)
-		},
-		Hashing: func() handlers.Hashing {
-			now := s.pool.Stats()
-			return handlers.Hashing{Waiting: now.Waiting, Running: now.Running, Done: now.Done, Refused: now.Refused}
-		},
-		Version: readBuildInfo().Version,
-		Log:     s.log,
-	})
-	if err != nil {
-		return err
-	}
-
 	if err := s.report(ctx); err != nil {
 		return err
 	}
+	public, operators := handlers.Server(s.Addr, h.Public, s.log), handlers.Server(s.AdminAddr, h.Admin, s.log)
+	public.TLSConfig = s.tls
 
 	g, ctx := errgroup.WithContext(ctx)
-	public := handlers.Server(s.Addr, h.Public, s.log)
-	public.TLSConfig = s.tls
 	g.Go(func() error { return answer(public, s.public) })
-	operators := handlers.Server(s.AdminAddr, h.Admin, s.log)
 	if s.operators != nil {
 		g.Go(func() error { return answer(operators, s.operators) })
 	}
@@ -201,7 +217,7 @@ func (s *server) run(ctx context.Context, started func() error) error {
 		<-ctx.Done()
 		// The order matters: first tell load balancers, then let requests finish,
 		// and only then take away the address where operators watch.
-		draining.Store(true)
+		s.draining.Store(true)
 		s.log.InfoContext(ctx, "stopping: requests in flight may finish", "at_most", s.ShutdownTimeout.String())
 		return errors.Join(drain(public, s.ShutdownTimeout), operators.Close())
 	})

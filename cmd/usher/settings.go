@@ -13,7 +13,7 @@ import (
 	"github.com/usher-oauth/usher/keys"
 )
 
-// settings are the flags of a server; serve and demo share them.
+// settings are the flags that serve and demo share.
 type settings struct {
 	Addr      string `default:"127.0.0.1:8000" placeholder:"HOST:PORT" help:"Address to listen on; port 0 picks a free one (default: ${default})."`
 	AdminAddr string `default:"127.0.0.1:8001" placeholder:"HOST:PORT" help:"Address for metrics, health and profiles, not for the public; empty turns it off (default: ${default})."`
@@ -21,9 +21,7 @@ type settings struct {
 	Issuer          *string `placeholder:"URL" help:"Name of this server in every token: the URL clients reach it by (default: the address listened on)."`
 	AllowHTTP       bool    `help:"Allow an issuer that is neither https nor on this machine."`
 	DefaultAudience *string `placeholder:"URI" help:"Audience of tokens that were asked for without one (default: the issuer)."`
-	DefaultClient   string  `default:"${client}" placeholder:"ID" help:"Public client of token requests that name none (default: ${client_text})."`
 
-	databaseFlag
 	masterFlag
 	SigningAlg keys.Algorithm `enum:"ES256,RS256,EdDSA" default:"ES256" placeholder:"ALG" help:"Algorithm that signs: ES256, RS256 or EdDSA; another one than before is announced first (default: ${default})."`
 
@@ -50,7 +48,7 @@ type parsed struct {
 
 // parse checks all settings and reports all faults together, so that nobody has
 // to start a server five times to find five of them.
-func (s *settings) parse() (parsed, error) {
+func (s *settings) parse(database databaseFlag) (parsed, error) {
 	var p parsed
 	var faults []error
 	fault := func(err error) {
@@ -68,7 +66,7 @@ func (s *settings) parse() (parsed, error) {
 	if s.DefaultAudience != nil && *s.DefaultAudience == "" {
 		fault(usagef("--default-audience is empty: name one, or leave it out for the issuer"))
 	}
-	fault(checkDatabase(s.Database))
+	fault(checkDatabase(database.Database))
 	fault(s.costFlag.check())
 	s.checkLives(fault)
 
