@@ -3,7 +3,7 @@
 GO ?= go
 # The linters run at pinned versions outside go.mod: their graphs are not ours.
 LINT        := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-VULNCHECK   := $(GO) run golang.org/x/vuln/cmd/govulncheck@latest
+VULNCHECK   := $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME    ?= 30s
 SOAK_ROUNDS ?= 100
 
@@ -40,7 +40,7 @@ vulncheck: ## known vulnerabilities in what is linked (asks vuln.go.dev)
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (30s)
-	@scripts/fuzz $(FUZZTIME)
+	@GO='$(GO)' scripts/fuzz $(FUZZTIME)
 
 .PHONY: bench
 bench: ## the benchmarks, each beside the bare work it cannot do without

@@ -121,7 +121,7 @@ func TestValidate(t *testing.T) {
 			if !errors.Is(err, tt.want) || (err != nil && !errors.Is(err, accesstoken.ErrInvalid)) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
-			if tt.want == accesstoken.ErrInvalid && errors.Is(err, accesstoken.ErrExpired) {
+			if !errors.Is(tt.want, accesstoken.ErrExpired) && errors.Is(err, accesstoken.ErrExpired) {
 				t.Errorf("got %v, want no ErrExpired", err)
 			}
 		})

@@ -151,8 +151,9 @@ func TestAnAbortPassesThrough(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, func(c *settings) { c.Ready = func(context.Context) error { panic(http.ErrAbortHandler) } })
 	defer func() {
-		if v := recover(); v != http.ErrAbortHandler {
-			t.Errorf("recovered %v, want http.ErrAbortHandler", v)
+		err, ok := recover().(error)
+		if !ok || !errors.Is(err, http.ErrAbortHandler) {
+			t.Errorf("recovered %v, want http.ErrAbortHandler", err)
 		}
 		if got := s.log.lines(t, "handler panicked"); len(got) > 0 {
 			t.Errorf("log: got %v, want no panic", got)

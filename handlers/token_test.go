@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/handlers"
 	"github.com/usher-oauth/usher/provider"
 )
@@ -108,7 +109,7 @@ func TestABodyMayFillTheLimit(t *testing.T) {
 
 func TestMoreLoginsThanCanBeHashedAreToldWhenToComeBack(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, func(c *settings) { c.pool.Workers, c.pool.Queue = 1, 1 })
+	s := newServer(t, func(c *settings) { c.pool = credentials.PoolConfig{Cost: 10, Workers: 1, Queue: 1} }) // slow enough for a crowd
 	answers := make(chan *httptest.ResponseRecorder)
 	const n = 50
 	for range n {

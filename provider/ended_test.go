@@ -315,3 +315,21 @@ func TestExpiryIsStrict(t *testing.T) {
 	s.clock.advance(time.Millisecond)
 	s.wantActive("on time", false, token)
 }
+
+// A session's last access token may outlive the session, and logging out then
+// must end it all the same.
+func TestALogoutAfterTheSessionEndsItsLastAccessToken(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, func(c *provider.Config) { c.RefreshTokenTTL = time.Hour })
+	first := s.login()
+	s.clock.advance(50 * time.Minute)
+	last := s.mustRefresh(first.RefreshToken)
+	s.clock.advance(15 * time.Minute)
+	if _, err := s.store.Prune(t.Context(), 100); err != nil {
+		t.Fatal(err)
+	}
+	s.mustFailRefresh(last.RefreshToken)
+	s.wantActive("after the session", true, last.AccessToken)
+	s.revoke(last.RefreshToken, "web")
+	s.wantActive("after logging out", false, last.AccessToken)
+}

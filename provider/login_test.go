@@ -119,7 +119,7 @@ func TestMoreLoginsThanCanBeHashedAre503(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	s.config.Pool.Close()
-	pool := credentials.NewPool(credentials.PoolConfig{Cost: credentials.MinCost, Workers: 1, Queue: 1})
+	pool := credentials.NewPool(credentials.PoolConfig{Cost: 10, Workers: 1, Queue: 1})
 	t.Cleanup(pool.Close)
 	c := s.config
 	c.Pool = pool

@@ -325,3 +325,13 @@ func other(c byte) string {
 	}
 	return "A"
 }
+
+func TestWithoutAGraceAClockPutBackIsNone(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, func(c *provider.Config) { c.RefreshGrace = 0 })
+	first := s.login()
+	second := s.mustRefresh(first.RefreshToken)
+	s.clock.advance(-time.Minute)
+	s.mustFailRefresh(first.RefreshToken)
+	s.wantActive("after reuse", false, second.RefreshToken)
+}

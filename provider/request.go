@@ -87,7 +87,7 @@ func refuseQuery(raw string) error {
 	if raw == "" {
 		return nil
 	}
-	query, _ := url.ParseQuery(raw) //nolint:errcheck // what could be read of a broken query is looked at all the same
+	query, _ := url.ParseQuery(raw) // what could be read of a broken query is looked at all the same
 	for name := range query {
 		if _, known := parameters[name]; known {
 			return invalidRequest("Parameter %q must be sent in the request body, not in the URL.", name)

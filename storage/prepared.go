@@ -47,7 +47,7 @@ func (p *prepared) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, st := range p.stmts {
-		st.Close() //nolint:errcheck // the connection beneath is closed next, and says so if it can't be
+		st.Close() // the connection beneath is closed next, and says so if it can't be
 	}
 	p.stmts = nil
 }

@@ -11,7 +11,7 @@ import (
 const keyMemory = 30 * 24 * time.Hour
 
 // Prune deletes up to limit rows of each kind that nothing can ask for any more:
-// expired grants, grants that a user's or client's revocation ended, and
+// grants expired with all their access tokens, grants that a user's or client's revocation ended, and
 // revocations of expired tokens. It returns how many rows that were, with the
 // revocations it ticked off for having no grant left; fewer than limit mean that
 // it is done for now. It is safe on any number of nodes at once.
@@ -22,8 +22,14 @@ func (s *Store) Prune(ctx context.Context, limit int) (rows int64, err error) {
 		run  func(context.Context, querier) (int64, error)
 	}{
 		{"expired grants", func(ctx context.Context, q querier) (int64, error) {
+			// Not before its last access token is expired too: until then the grant's
+			// refresh token, good for nothing else, still logs out.
+			ttl, err := accessTokenTTL(ctx, q)
+			if err != nil {
+				return 0, err
+			}
 			return q.exec(ctx, `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
-				millis(now), limit)
+				millis(now.Add(-ttl)), limit)
 		}},
 		{"ended grants", func(ctx context.Context, q querier) (int64, error) { return sweep(ctx, q, limit) }},
 		{"past revocations", func(ctx context.Context, q querier) (int64, error) {

@@ -40,7 +40,7 @@ func (c *userImport) Run(ctx context.Context, w world) error {
 		if err != nil {
 			return fmt.Errorf("%w (nothing was imported)", err)
 		}
-		w.say("imported %d users", n)
+		w.say("users imported: %d", n)
 		return c.print(w, struct {
 			Imported int `json:"imported"`
 		}{n}, nothing)

@@ -63,7 +63,7 @@ func (s *server) reportClients(ctx context.Context) error {
 		return err
 	}
 	if slices.ContainsFunc(clients, func(c storage.Client) bool { return slices.Contains(c.Grants, "password") }) {
-		s.log.InfoContext(ctx, "some clients use the password grant, which is fit only for apps of your own (RFC 9700, section 2.4)")
+		s.log.InfoContext(ctx, "some clients use the password grant, which RFC 9700 section 2.4 rules out: give it to none but your own apps")
 	}
 	return nil
 }

@@ -125,9 +125,7 @@ func (s *server) openStore(ctx context.Context) (err error) {
 }
 
 func (s *server) openKeys(ctx context.Context) (err error) {
-	s.master, err = s.masterFlag.load(ctx, s.store, func(l slog.Level, text string) {
-		s.log.Log(ctx, l, "master key", "note", text)
-	})
+	s.master, err = s.loadMaster(ctx)
 	if err != nil {
 		return err
 	}
@@ -158,7 +156,7 @@ func (s *server) build(ctx context.Context) (*provider.Provider, *handlers.Handl
 		RefreshGrace:    s.grace(),
 		Store:           s.store,
 		Master:          s.master,
-		LoadKeys:        s.keys.Ring,
+		LoadKeys:        s.ring,
 		Pool:            s.pool,
 		Log:             s.log,
 	})
@@ -185,6 +183,28 @@ func (s *server) build(ctx context.Context) (*provider.Provider, *handlers.Handl
 		Log:     s.log,
 	})
 	return p, h, err
+}
+
+func (s *server) loadMaster(ctx context.Context) (*keys.Master, error) {
+	return s.load(ctx, s.store, func(l slog.Level, text string) {
+		s.log.Log(ctx, l, "master key", "note", text)
+	})
+}
+
+// ring reads the signing keys. The master key file may have a new first line
+// since the server started, and the command line may have sealed a key under it:
+// then the file is read again. The provider makes one call at a time.
+func (s *server) ring(ctx context.Context) (*keys.Ring, int64, error) {
+	ring, version, err := s.keys.Ring(ctx)
+	if !errors.Is(err, keys.ErrOtherMaster) {
+		return ring, version, err
+	}
+	master, again := s.loadMaster(ctx)
+	if again != nil {
+		return nil, 0, errors.Join(err, again)
+	}
+	s.keys = &admin.Keys{Store: s.store, Master: master}
+	return s.keys.Ring(ctx)
 }
 
 // run answers requests until ctx ends, and returns once none is in flight. It

@@ -51,12 +51,12 @@ func testPruneExactly(t *testing.T, db Database) {
 	check(t, s.CreateGrant(ctx, brief))
 	living := []storage.Grant{s.login(t, ann, app), s.login(t, ann, app)}
 	dead := []storage.Grant{
-		brief, s.login(t, bob, app), s.login(t, bob, app), s.login(t, eve, app), s.login(t, ann, web), s.login(t, ann, gone),
+		s.login(t, bob, app), s.login(t, bob, app), s.login(t, eve, app), s.login(t, ann, web), s.login(t, ann, gone),
 	}
 	check(t, s.RevokeToken(ctx, "soon", s.clock.Now()))
 	check(t, s.RevokeToken(ctx, "late", s.clock.Now().Add(time.Hour)))
-	check(t, s.SetPassword(ctx, bob.ID, "new", 10, dead[2].ID))
-	living, dead = append(living, dead[2]), slices.Delete(dead, 2, 3)
+	check(t, s.SetPassword(ctx, bob.ID, "new", 10, dead[1].ID))
+	living, dead = append(living, dead[1]), slices.Delete(dead, 1, 2)
 	check(t, s.DisableUser(ctx, "eve"))
 	check(t, s.EndClientSessions(ctx, "web"))
 	check(t, s.RemoveClient(ctx, "gone"))
@@ -70,6 +70,8 @@ func testPruneExactly(t *testing.T, db Database) {
 	for _, g := range living {
 		s.wantLive(t, "a living session", g, true)
 	}
+	_, err = s.Session(ctx, brief.ID) // its refresh token still has to log out
+	wantErr(t, "an expired session whose access tokens may live", err, nil)
 	var keys []string
 	for _, r := range s.since(t, 0) {
 		keys = append(keys, r.Key)
@@ -79,6 +81,8 @@ func testPruneExactly(t *testing.T, db Database) {
 	s.clock.advance(10 * time.Minute)
 	s.prune(t, 10)
 	equal(t, "revocations when all but one are past", len(s.since(t, 0)), 1)
+	_, err = s.Session(ctx, brief.ID)
+	wantErr(t, "an expired session whose access tokens are too", err, storage.ErrNotFound)
 	for _, g := range living {
 		s.wantLive(t, "a living session", g, true)
 	}

@@ -1,0 +1,291 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+const root = "../.." // of the repository
+
+// The commands in the documents are run as a reader would: in bash, with curl,
+// the blocks of a page one after another in one session, beside a server.
+//
+//	```sh          has to exit with 0
+//	```sh exit=1   has to exit with 1
+//	```sh norun    can't be run in a test
+//
+// A ```json or ```text block right after a command is what it prints; see matches.
+func TestCommandsOfThePagesWork(t *testing.T) {
+	t.Parallel()
+	for page, server := range map[string][]string{
+		"README.md":         {"demo"},
+		"docs/api.md":       {"demo", "--database", "sqlite:usher.db"},
+		"docs/operating.md": {"demo", "--database", "sqlite:usher.db"},
+	} {
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, server...)
+			steps := commands(t, page)
+			if len(steps) < 5 {
+				t.Fatalf("got %d blocks to run: is the page still read?", len(steps))
+			}
+			runPage(t, s, page, steps)
+		})
+	}
+}
+
+// step is a block of commands and what stands after it.
+type step struct {
+	line   int // of the page
+	script string
+	status string // exit status
+	form   string // of want: json, text, or nothing
+	want   string
+}
+
+// commands returns the blocks of a page that are to be run.
+func commands(t *testing.T, page string) []step {
+	var steps []step
+	blocks := fenced(t, page)
+	for i, b := range blocks {
+		language, mark, _ := strings.Cut(b.info, " ")
+		if language != "sh" || mark == "norun" {
+			continue
+		}
+		st := step{line: b.line, script: b.text, status: "0"}
+		if mark != "" {
+			st.status = strings.TrimPrefix(mark, "exit=")
+		}
+		if i+1 < len(blocks) && blocks[i+1].line == b.line+strings.Count(b.text, "\n")+2 {
+			st.form, st.want = blocks[i+1].info, blocks[i+1].text
+		}
+		steps = append(steps, st)
+	}
+	return steps
+}
+
+// block is a fenced code block.
+type block struct {
+	line       int // of the opening fence
+	info, text string
+}
+
+func fenced(t *testing.T, page string) []block {
+	t.Helper()
+	var blocks []block
+	open := false
+	for n, line := range strings.Split(readPage(t, page), "\n") {
+		info, fence := strings.CutPrefix(line, "```")
+		switch {
+		case fence && open:
+			open = false
+		case fence:
+			open = true
+			blocks = append(blocks, block{line: n + 1, info: info})
+		case open:
+			blocks[len(blocks)-1].text += line + "\n"
+		}
+	}
+	return blocks
+}
+
+func readPage(t *testing.T, page string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// runPage runs the steps in one bash and compares what each prints.
+func runPage(t *testing.T, s *testServer, page string, steps []step) {
+	home := t.TempDir()
+	// curl shows its progress where its output is no terminal.
+	if err := os.WriteFile(filepath.Join(home, ".curlrc"), []byte("silent\nshow-error\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	public, admin := strings.TrimPrefix(s.URL, "http://"), strings.TrimPrefix(s.AdminURL, "http://")
+	there := strings.NewReplacer("127.0.0.1:8000", public, "127.0.0.1:8001", admin)
+	back := strings.NewReplacer(public, "127.0.0.1:8000", admin, "127.0.0.1:8001", "\r", "")
+
+	var script strings.Builder
+	for i, st := range steps {
+		set, stderr := "-e", "2>&1" // as a terminal shows it
+		if st.status != "0" {
+			set = "+e"
+		}
+		if st.form == "json" {
+			stderr = fmt.Sprintf("2>%s/%d.err", home, i)
+		}
+		fmt.Fprintf(&script, "set %s\n{\n%s} >%s/%d.out %s\necho $? >%[3]s/%[4]d.status\n", set, there.Replace(st.script), home, i, stderr)
+	}
+	cmd := exec.Command("bash", "--norc", "-u", "-c", script.String())
+	cmd.Dir = s.Dir
+	cmd.Env = append(os.Environ(), "HOME="+home, "LC_ALL=C", "USHER_BCRYPT_COST=4", "USHER_ADDR="+public)
+	said, err := cmd.CombinedOutput()
+
+	read := func(i int, what string) string {
+		text, _ := os.ReadFile(fmt.Sprintf("%s/%d.%s", home, i, what)) // a step that was not reached has none
+		return back.Replace(string(text))
+	}
+	for i, st := range steps {
+		at := fmt.Sprintf("%s:%d", page, st.line)
+		got := read(i, "out")
+		if status := strings.TrimSpace(read(i, "status")); status != st.status {
+			t.Fatalf("%s: got exit status %q, want %s (bash: %v)\n%s%s%s%s", at, status, st.status, err, st.script, got, read(i, "err"), said)
+		}
+		if st.form == "json" {
+			got, st.want = compact(t, at, got), compact(t, at, st.want)
+		}
+		if st.form != "" && !matches(got, st.want) {
+			t.Errorf("%s: got\n%s\nwant\n%s", at, got, st.want)
+		}
+	}
+}
+
+// compact writes each JSON document of a text in one line.
+func compact(t *testing.T, at, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	documents := json.NewDecoder(strings.NewReader(text))
+	for {
+		var document json.RawMessage
+		err := documents.Decode(&document)
+		if errors.Is(err, io.EOF) {
+			return b.String()
+		}
+		if err != nil {
+			t.Fatalf("%s: reading JSON: %v in\n%s", at, err, text)
+		}
+		if err := json.Compact(&b, document); err != nil {
+			t.Fatal(err)
+		}
+		b.WriteByte('\n')
+	}
+}
+
+// differs is what differs from run to run: a time, and whatever … stands for.
+var differs = regexp.MustCompile(`…|\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\dZ|\b\d{10}\b`)
+
+// matches compares what was printed with what a page shows. In that, … stands
+// for anything in a line, and for any number of lines where it is alone; times
+// and the width of columns don't count.
+func matches(got, want string) bool {
+	columns := regexp.MustCompile(` +`)
+	var lines []string
+	for line := range strings.Lines(columns.ReplaceAllString(strings.TrimSpace(want), " ")) {
+		line = strings.TrimSuffix(line, "\n")
+		if line == "…" {
+			lines = append(lines, `(?s:.*)`)
+			continue
+		}
+		var b strings.Builder
+		rest := line
+		for at := differs.FindStringIndex(rest); at != nil; at = differs.FindStringIndex(rest) {
+			b.WriteString(regexp.QuoteMeta(rest[:at[0]]))
+			if rest[at[0]:at[1]] == "…" {
+				b.WriteString(`.+`)
+			} else {
+				b.WriteString(regexp.MustCompile(`\d`).ReplaceAllString(rest[at[0]:at[1]], `\d`))
+			}
+			rest = rest[at[1]:]
+		}
+		lines = append(lines, b.String()+regexp.QuoteMeta(rest))
+	}
+	pattern := regexp.MustCompile("^" + strings.Join(lines, "\n") + "$")
+	return pattern.MatchString(columns.ReplaceAllString(strings.TrimSpace(got), " "))
+}
+
+// A snippet that does not compile is worse than none.
+func TestGoOfTheReadmeCompiles(t *testing.T) {
+	t.Parallel()
+	blocks := fenced(t, "README.md")
+	i := slices.IndexFunc(blocks, func(b block) bool { return b.info == "go" })
+	if i < 0 {
+		t.Fatal("got no Go in the README")
+	}
+	file := filepath.Join(t.TempDir(), "main.go")
+	if err := os.WriteFile(file, []byte(blocks[i].text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	build := exec.Command("go", "build", "-o", os.DevNull, file)
+	build.Dir = root // so that it is this module's resource
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Errorf("README.md:%d: %v\n%s", blocks[i].line, err, out)
+	}
+}
+
+func TestEveryFlagOfServeIsDocumented(t *testing.T) {
+	t.Parallel()
+	page := readPage(t, "docs/operating.md")
+	eachFlag(t, func(command *kong.Node, flag *kong.Flag) {
+		if command.Name != "serve" || flag.Name == "help" {
+			return
+		}
+		row := regexp.MustCompile("(?m)^\\|.*`--" + flag.Name + "`.*$").FindString(page)
+		for _, want := range append(flag.Envs, flag.Default) {
+			if want != "" && !strings.Contains(row, "`"+want+"`") || row == "" {
+				t.Errorf("--%s: got the row %q, want one with `%s`", flag.Name, row, want)
+			}
+		}
+	})
+}
+
+var (
+	link    = regexp.MustCompile(`\]\(([^)\s:#]*)(?:#([^)\s]+))?\)`) // not to another site
+	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	dropped = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
+)
+
+func TestLinksOfThePagesLeadSomewhere(t *testing.T) {
+	t.Parallel()
+	var pages []string
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/decisions/*.md", "internal/oryx/*.md"} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, found...)
+	}
+	seen := 0
+	for _, file := range pages {
+		page, _ := filepath.Rel(root, file)
+		for _, m := range link.FindAllStringSubmatch(readPage(t, page), -1) {
+			seen++
+			target := page
+			if m[1] != "" {
+				target = filepath.Join(filepath.Dir(page), m[1])
+			}
+			if _, err := os.Stat(filepath.Join(root, target)); err != nil {
+				t.Errorf("%s: %v", page, err)
+			} else if m[2] != "" && !slices.Contains(anchors(readPage(t, target)), m[2]) {
+				t.Errorf("%s: there is no #%s in %s", page, m[2], target)
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("got %d links in %d pages: are they still read?", seen, len(pages))
+	}
+}
+
+// anchors are the names that GitHub gives the headings of a page.
+func anchors(text string) []string {
+	var names []string
+	for _, m := range heading.FindAllStringSubmatch(text, -1) {
+		names = append(names, strings.ReplaceAll(dropped.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-"))
+	}
+	return names
+}
