@@ -70,7 +70,11 @@ func (p *Provider) ChangePassword(ctx context.Context, c accesstoken.Claims, cur
 		return p.overloaded(err)
 	}
 	id, _ := accesstoken.ParseID(c.ID)
-	return p.cfg.Store.SetPassword(ctx, user.ID, hash, p.cfg.Pool.Cost(), id.Grant)
+	err = p.cfg.Store.SetPassword(ctx, user.ID, hash, p.cfg.Pool.Cost(), id.Grant)
+	if errors.Is(err, storage.ErrNotFound) { // removed while the passwords were hashed
+		return ErrNoUser
+	}
+	return err
 }
 
 // KeySet verifies signatures of this server's tokens by the keys of now.
