@@ -82,7 +82,7 @@ func (u *Users) SetPassword(ctx context.Context, name, password string) error {
 	if err != nil {
 		return err
 	}
-	err = u.Store.SetPassword(ctx, user.ID, hash, u.Pool.Cost(), "")
+	err = u.Store.SetPassword(ctx, user.ID, "", hash, u.Pool.Cost(), "")
 	return about("setting the password of", "user", user.Username, err)
 }
 

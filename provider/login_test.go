@@ -3,6 +3,7 @@ package provider_test
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/crypto/bcrypt"
@@ -220,4 +221,34 @@ func TestProfileHidesTheHash(t *testing.T) {
 	if got := encode(t, profile); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+}
+
+// An operator's reset must not be overwritten by a change that was checked
+// against the password before it.
+func TestAResetWinsOverAChangeUnderWay(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	c := s.claims(s.login().AccessToken)
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() { s.ChangePassword(t.Context(), c, password, "what the thief wants") })
+	}
+	if err := s.users.SetPassword(t.Context(), "ann", "what the operator set"); err != nil {
+		t.Fatal(err)
+	}
+	// The reset may come first or last, but not be undone by a check of before.
+	wg.Wait()
+	before, err := s.store.UserByName(t.Context(), "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantProblem(t, s.ChangePassword(t.Context(), c, password, "what the thief wants"), 403, "access_denied")
+	after, err := s.store.UserByName(t.Context(), "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before.PasswordHash != after.PasswordHash {
+		t.Error("the reset was undone")
+	}
+	s.mustToken("grant_type", "password", "username", "ann", "password", "what the operator set")
 }

@@ -94,7 +94,7 @@ func (p *Provider) login(ctx context.Context, username, password string) (storag
 	if refused {
 		user.PasswordHash = ""
 	}
-	ok, err := p.checkPassword(ctx, user, password)
+	ok, err := p.checkPassword(ctx, &user, password)
 	if err != nil {
 		return storage.User{}, err
 	}
@@ -107,7 +107,7 @@ func (p *Provider) login(ctx context.Context, username, password string) (storag
 // checkPassword compares a password with the user's hash, and renews a hash of
 // another cost or kind on success. A failure costs as much as the dearest hash of
 // any user, so that time tells no account from another.
-func (p *Provider) checkPassword(ctx context.Context, user storage.User, password string) (bool, error) {
+func (p *Provider) checkPassword(ctx context.Context, user *storage.User, password string) (bool, error) {
 	dearest, err := p.cfg.Store.MaxPasswordCost(ctx)
 	if err != nil {
 		return false, err
@@ -124,12 +124,14 @@ func (p *Provider) checkPassword(ctx context.Context, user storage.User, passwor
 
 // renewPassword is an improvement, not a duty: the login stands without it, and
 // the next one tries again.
-func (p *Provider) renewPassword(ctx context.Context, user storage.User, password string) {
+func (p *Provider) renewPassword(ctx context.Context, user *storage.User, password string) {
 	hash, err := p.cfg.Pool.Hash(ctx, password)
 	if err == nil {
 		err = p.cfg.Store.RenewPassword(ctx, user.ID, user.PasswordHash, hash, p.cfg.Pool.Cost())
 	}
-	if err != nil {
+	if err == nil {
+		user.PasswordHash = hash
+	} else {
 		p.cfg.Log.WarnContext(ctx, "renewing a password hash did not work; the next login tries again", "user", user.ID, "err", err)
 	}
 }

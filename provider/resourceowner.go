@@ -58,21 +58,25 @@ func (p *Provider) ChangePassword(ctx context.Context, c accesstoken.Claims, cur
 	if err != nil {
 		return err
 	}
-	ok, err := p.checkPassword(ctx, user, current)
+	wrong := &Problem{Status: http.StatusForbidden, Code: codeAccessDenied, Description: "The current password is wrong."}
+	ok, err := p.checkPassword(ctx, &user, current)
 	if err != nil {
 		return err
 	}
 	if !ok {
-		return &Problem{Status: http.StatusForbidden, Code: codeAccessDenied, Description: "The current password is wrong."}
+		return wrong
 	}
 	hash, err := p.cfg.Pool.Hash(ctx, next)
 	if err != nil {
 		return p.overloaded(err)
 	}
 	id, _ := accesstoken.ParseID(c.ID)
-	err = p.cfg.Store.SetPassword(ctx, user.ID, hash, p.cfg.Pool.Cost(), id.Grant)
-	if errors.Is(err, storage.ErrNotFound) { // removed while the passwords were hashed
+	err = p.cfg.Store.SetPassword(ctx, user.ID, user.PasswordHash, hash, p.cfg.Pool.Cost(), id.Grant)
+	switch {
+	case errors.Is(err, storage.ErrNotFound): // removed while the passwords were hashed
 		return ErrNoUser
+	case errors.Is(err, storage.ErrConflict): // changed meanwhile: it is the current one no more
+		return wrong
 	}
 	return err
 }

@@ -51,6 +51,9 @@ func newGroupWriter(conn *sql.Conn) *groupWriter {
 // outcome, which is not far. So an error of ctx means that nothing was written,
 // and f does not touch its caller's variables once do has returned.
 func (w *groupWriter) do(ctx context.Context, f func(context.Context, querier) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	j := &job{ctx: ctx, f: f, done: make(chan struct{})}
 	select {
 	case <-w.quit:
@@ -130,8 +133,8 @@ func (w *groupWriter) commit(group []*job) {
 // undoes that one alone. An error of transaction itself means that nothing of
 // the group happened.
 //
-// The jobs' contexts are asked before their turn and not during it: SQLite rolls
-// the whole transaction back when a statement in it is interrupted.
+// A job's context can't end its statements: SQLite rolls the whole transaction
+// back when one in it is interrupted.
 func (w *groupWriter) transaction(group []*job) error {
 	ctx := context.Background()
 	if _, err := w.q.exec(ctx, `BEGIN IMMEDIATE`); err != nil {
@@ -139,9 +142,6 @@ func (w *groupWriter) transaction(group []*job) error {
 	}
 	for _, j := range group {
 		if !j.taken.CompareAndSwap(false, true) {
-			continue
-		}
-		if j.err = j.ctx.Err(); j.err != nil {
 			continue
 		}
 		if err := w.savepoint(j); err != nil {

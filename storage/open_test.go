@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/usher-oauth/usher/storage"
 )
@@ -157,6 +158,9 @@ func TestADatabaseThatWasNeverMigratedIsRefused(t *testing.T) {
 		if !errors.Is(err, storage.ErrSchema) {
 			t.Errorf("got error %v, want %v", err, storage.ErrSchema)
 		}
+		if _, err := os.Stat(string(file) + "-wal"); err == nil {
+			t.Error("got the write-ahead log left there, want every connection closed")
+		}
 	}
 	file.Open(t, storage.Options{Migrate: true})
 	file.Open(t, storage.Options{})
@@ -210,6 +214,34 @@ func checkIntegrity(t *testing.T, file string) {
 	if err := db.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// SQLite does not wait by itself for another writer when it is to turn the
+// journal of a new file into a write-ahead log.
+func TestANewFileThatIsWrittenToIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "usher.db")
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	writer, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := writer.ExecContext(t.Context(), `BEGIN IMMEDIATE`); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := storage.Open(ctx, "sqlite:"+file, storage.Options{Migrate: true}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got error %v, want %v: it waits as long as it may", err, context.DeadlineExceeded)
+	}
+	if _, err := writer.ExecContext(t.Context(), `COMMIT`); err != nil {
+		t.Fatal(err)
+	}
+	sqliteFile(file).Open(t, storage.Options{Migrate: true})
 }
 
 // inFile runs SQL on the database beside the store, as another program might.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -55,7 +56,7 @@ func (d *sqliteDB) open(ctx context.Context) (err error) {
 	if d.writers, err = d.connections(1, "_txlock=immediate"); err != nil {
 		return err
 	}
-	conn, err := d.writers.Conn(ctx)
+	conn, err := d.firstConn(ctx)
 	if err != nil {
 		return err
 	}
@@ -70,6 +71,25 @@ func (d *sqliteDB) open(ctx context.Context) (err error) {
 	}
 	d.watch, err = d.watcher.PrepareContext(ctx, `PRAGMA data_version`)
 	return err
+}
+
+// firstConn opens the connection that turns a new file's journal into a
+// write-ahead log. SQLite does not wait for others that do the same but reports
+// the database locked, so the wait is here.
+func (d *sqliteDB) firstConn(ctx context.Context) (*sql.Conn, error) {
+	const wait, pause = 30 * time.Second, 5 * time.Millisecond
+	for start := time.Now(); ; {
+		conn, err := d.writers.Conn(ctx)
+		var e *sqlite.Error
+		if !errors.As(err, &e) || e.Code()&0xff != sqlite3.SQLITE_BUSY || time.Since(start) > wait {
+			return conn, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
 }
 
 // connections opens a pool of at most n, which keeps them all: to open one costs

@@ -167,12 +167,25 @@ func (s *Store) RemoveUser(ctx context.Context, username string) error {
 }
 
 // SetPassword replaces the password's hash and ends all sessions and tokens of
-// the user, but those of keepGrant where it is a living grant of the user.
-func (s *Store) SetPassword(ctx context.Context, userID, hash string, cost int, keepGrant string) error {
+// the user, but those of keepGrant where it is a living grant of the user. Unless
+// oldHash is empty it must be the hash of now, or the error is [ErrConflict]:
+// whoever proved to know the password before last may not change the last one.
+func (s *Store) SetPassword(ctx context.Context, userID, oldHash, hash string, cost int, keepGrant string) error {
 	return s.write(ctx, func(ctx context.Context, q querier) error {
-		err := must(q.exec(ctx, `UPDATE users SET password_hash = $1, password_cost = $2 WHERE id = $3`, hash, cost, userID))
+		var now string
+		if err := q.one(ctx, []any{&now}, `SELECT password_hash FROM users WHERE id = $1`, userID); err != nil {
+			return err
+		}
+		if oldHash == "" {
+			oldHash = now
+		}
+		n, err := q.exec(ctx, `UPDATE users SET password_hash = $1, password_cost = $2 WHERE id = $3 AND password_hash = $4`,
+			hash, cost, userID, oldHash)
 		if err != nil {
 			return err
+		}
+		if n == 0 {
+			return ErrConflict
 		}
 		return s.endUser(ctx, q, userID, keepGrant)
 	})

@@ -118,7 +118,7 @@ func (s *server) furnishUser(ctx context.Context) error {
 		return err
 	}
 	if u.ID != "" {
-		return s.store.SetPassword(ctx, u.ID, hash, s.pool.Cost(), "")
+		return s.store.SetPassword(ctx, u.ID, "", hash, s.pool.Cost(), "")
 	}
 	return s.store.CreateUser(ctx, storage.User{
 		Username: demoUser, Email: "johndoe@example.com", FullName: "John Doe",

@@ -49,7 +49,7 @@ func writes(s node, ann storage.User, app storage.Client, g storage.Grant) []cal
 		{"CreateUser", func(ctx context.Context) error { return s.CreateUser(ctx, storage.User{Username: "new"}) }},
 		{"ImportUsers", func(ctx context.Context) error { return s.ImportUsers(ctx, people("one", "two"), false, nil) }},
 		{"SetUserScopes", func(ctx context.Context) error { return s.SetUserScopes(ctx, "ann", []string{"other"}) }},
-		{"SetPassword", func(ctx context.Context) error { return s.SetPassword(ctx, ann.ID, "other", 9, "") }},
+		{"SetPassword", func(ctx context.Context) error { return s.SetPassword(ctx, ann.ID, "", "other", 9, "") }},
 		{"RenewPassword", func(ctx context.Context) error { return s.RenewPassword(ctx, ann.ID, ann.PasswordHash, "other", 9) }},
 		{"DisableUser", func(ctx context.Context) error { return s.DisableUser(ctx, "ann") }},
 		{"EnableUser", func(ctx context.Context) error { return s.EnableUser(ctx, "ann") }},

@@ -14,9 +14,11 @@ func pruneTests() []test {
 	return []test{
 		{"deletes what is dead and nothing else", testPruneExactly},
 		{"deletes a bounded number at a time", testPruneBounded},
+		{"ticks off a bounded number at a time", testPruneBoundedTicks},
 		{"goes on until nothing is left, whatever its limit", testPruneTerminates},
 		{"keeps a revocation until the grants it ended are gone", testPruneSweepsFirst},
 		{"keeps a signing key for a month after it left the key set", testPruneKeys},
+		{"sweeps again after each event of a user or client", testPruneSweepsAgain},
 		{"runs on two nodes while others write", testPruneAtOnce},
 	}
 }
@@ -55,7 +57,7 @@ func testPruneExactly(t *testing.T, db Database) {
 	}
 	check(t, s.RevokeToken(ctx, "soon", s.clock.Now()))
 	check(t, s.RevokeToken(ctx, "late", s.clock.Now().Add(time.Hour)))
-	check(t, s.SetPassword(ctx, bob.ID, "new", 10, dead[1].ID))
+	check(t, s.SetPassword(ctx, bob.ID, "", "new", 10, dead[1].ID))
 	living, dead = append(living, dead[1]), slices.Delete(dead, 1, 2)
 	check(t, s.DisableUser(ctx, "eve"))
 	check(t, s.EndClientSessions(ctx, "web"))
@@ -124,6 +126,44 @@ func testPruneBounded(t *testing.T, db Database) {
 			check(t, err)
 			if got := before - s.rows(t, grants); got != want {
 				t.Errorf("%s, call %d of limit 10: got %d rows fewer, want %d", tt.name, i+1, got, want)
+			}
+		}
+	}
+}
+
+// Revocations that have no grant to end take time as well.
+func testPruneBoundedTicks(t *testing.T, db Database) {
+	s, ctx := open(t, db), t.Context()
+	for i := range 12 {
+		check(t, s.EndClientSessions(ctx, s.client(t, fmt.Sprint("app-", i)).ID))
+	}
+	for i, want := range []int64{5, 5, 2, 0} {
+		got, err := s.Prune(ctx, 5)
+		check(t, err)
+		if got != want {
+			t.Errorf("call %d of limit 5: got %d rows, want %d", i+1, got, want)
+		}
+	}
+}
+
+func testPruneSweepsAgain(t *testing.T, db Database) {
+	s, ctx := open(t, db), t.Context()
+	s.user(t, "ann")
+	s.client(t, "app")
+	for _, c := range []call{
+		{"EndUserSessions", func(ctx context.Context) error { return s.EndUserSessions(ctx, "ann") }},
+		{"EndClientSessions", func(ctx context.Context) error { return s.EndClientSessions(ctx, "app") }},
+	} {
+		for round := range 3 {
+			ann, err := s.UserByName(ctx, "ann")
+			check(t, err)
+			app, err := s.Client(ctx, "app")
+			check(t, err)
+			g := s.login(t, ann, app)
+			check(t, c.do(ctx))
+			s.prune(t, 10)
+			if got := s.rows(t, []storage.Grant{g}); got != 0 {
+				t.Errorf("%s, time %d: got its grant left, want it swept", c.name, round+1)
 			}
 		}
 	}

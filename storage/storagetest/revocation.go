@@ -68,7 +68,7 @@ func testRevocationUntil(t *testing.T, db Database) {
 		{"EndGrant", func(ctx context.Context) error { return s.EndGrant(ctx, "grant") }},
 		{"EndUserSessions", func(ctx context.Context) error { return s.EndUserSessions(ctx, ann.Username) }},
 		{"DisableUser", func(ctx context.Context) error { return s.DisableUser(ctx, ann.Username) }},
-		{"SetPassword", func(ctx context.Context) error { return s.SetPassword(ctx, ann.ID, "new", 10, "") }},
+		{"SetPassword", func(ctx context.Context) error { return s.SetPassword(ctx, ann.ID, "", "new", 10, "") }},
 		{"RemoveUser", func(ctx context.Context) error { return s.RemoveUser(ctx, ann.Username) }},
 		{"EndClientSessions", func(ctx context.Context) error { return s.EndClientSessions(ctx, app.ID) }},
 		{"DisableClient", func(ctx context.Context) error { return s.DisableClient(ctx, app.ID) }},

@@ -88,7 +88,7 @@ func testUserNotFound(t *testing.T, db Database) {
 		{"DisableUser", func(ctx context.Context) error { return s.DisableUser(ctx, "bob") }},
 		{"EnableUser", func(ctx context.Context) error { return s.EnableUser(ctx, "bob") }},
 		{"RemoveUser", func(ctx context.Context) error { return s.RemoveUser(ctx, "bob") }},
-		{"SetPassword", func(ctx context.Context) error { return s.SetPassword(ctx, "bob", "h", 10, "") }},
+		{"SetPassword", func(ctx context.Context) error { return s.SetPassword(ctx, "bob", "", "h", 10, "") }},
 		{"EndUserSessions", func(ctx context.Context) error { return s.EndUserSessions(ctx, "bob") }},
 	} {
 		wantErr(t, c.name, c.do(t.Context()), storage.ErrNotFound)

@@ -16,6 +16,7 @@ func userSessionTests() []test {
 		{"that were kept end with the next event", testKeptGrantEnds},
 		{"that are dead are not revived by keeping them", testKeepDeadGrant},
 		{"of another user are not touched by keeping them", testKeepForeignGrant},
+		{"are not ended by who knew the password before last", testStalePassword},
 	}
 }
 
@@ -32,7 +33,7 @@ func testUserEvents(t *testing.T, db Database) {
 			func(u *storage.User) { u.Disabled = true }},
 		{"EndUserSessions", func(u storage.User) error { return s.EndUserSessions(ctx, u.Username) },
 			func(*storage.User) {}},
-		{"SetPassword", func(u storage.User) error { return s.SetPassword(ctx, u.ID, "new", 11, "") },
+		{"SetPassword", func(u storage.User) error { return s.SetPassword(ctx, u.ID, "", "new", 11, "") },
 			func(u *storage.User) { u.PasswordHash, u.PasswordCost = "new", 11 }},
 		{"RemoveUser", func(u storage.User) error { return s.RemoveUser(ctx, u.Username) }, nil},
 	} {
@@ -104,7 +105,7 @@ func testKeepGrant(t *testing.T, db Database) {
 	ann, app := s.user(t, "ann"), s.client(t, "app")
 	kept, other := s.login(t, ann, app), s.login(t, ann, app)
 	for range 2 { // its tokens of two epochs ago live as well
-		check(t, s.SetPassword(ctx, ann.ID, "new", 10, kept.ID))
+		check(t, s.SetPassword(ctx, ann.ID, "", "new", 10, kept.ID))
 	}
 	s.wantLive(t, "the session to keep", kept, true)
 	s.wantLive(t, "the other session", other, false)
@@ -145,13 +146,13 @@ func testKeptGrantEnds(t *testing.T, db Database) {
 			return s.RemoveUser(ctx, u.Username)
 		}},
 		{"SetPassword that keeps another", func(ctx context.Context, s node, u storage.User, other storage.Grant) error {
-			return s.SetPassword(ctx, u.ID, "newer", 10, other.ID)
+			return s.SetPassword(ctx, u.ID, "", "newer", 10, other.ID)
 		}},
 	} {
 		s, ctx := open(t, db), t.Context()
 		ann, app := s.user(t, "ann-"+event.name), s.client(t, "app-"+event.name)
 		kept := s.login(t, ann, app)
-		check(t, s.SetPassword(ctx, ann.ID, "new", 10, kept.ID))
+		check(t, s.SetPassword(ctx, ann.ID, "", "new", 10, kept.ID))
 		now, err := s.User(ctx, ann.ID)
 		check(t, err)
 		check(t, event.do(ctx, s, ann, s.login(t, now, app)))
@@ -181,7 +182,7 @@ func testKeepDeadGrant(t *testing.T, db Database) {
 		{"the second session", second, false},
 		{"the session that was ended by itself", ended, false},
 	} {
-		check(t, s.SetPassword(ctx, ann.ID, "of "+tt.name, 10, tt.keep.ID))
+		check(t, s.SetPassword(ctx, ann.ID, "", "of "+tt.name, 10, tt.keep.ID))
 		s.wantLive(t, tt.name, tt.keep, tt.live)
 		if got := s.revoked(t, storage.KindUser, ann.ID, tt.keep.ID, ann.Epoch); got == tt.live {
 			t.Errorf("%s: got its tokens revoked %t, want %t", tt.name, got, !tt.live)
@@ -191,12 +192,26 @@ func testKeepDeadGrant(t *testing.T, db Database) {
 
 func testKeepForeignGrant(t *testing.T, db Database) {
 	s, ctx := open(t, db), t.Context()
-	ann, bob, app := s.user(t, "ann"), s.user(t, "bob"), s.client(t, "app")
-	bobs := s.login(t, bob, app)
-	check(t, s.SetPassword(ctx, ann.ID, "new", 10, bobs.ID))
+	ann := storage.User{ID: "a", Username: "ann", Epoch: "same"}
+	bob := storage.User{ID: "b", Username: "bob", Epoch: "same"}
+	check(t, s.CreateUser(ctx, ann))
+	check(t, s.CreateUser(ctx, bob))
+	bobs := s.login(t, bob, s.client(t, "app"))
+	check(t, s.SetPassword(ctx, ann.ID, "", "new", 10, bobs.ID))
 	got, err := s.Session(ctx, bobs.ID)
 	check(t, err)
 	equal(t, "bob's grant", got.Grant, bobs)
 	s.clock.advance(30 * time.Minute)
 	s.wantLive(t, "bob's session", bobs, true)
+}
+
+func testStalePassword(t *testing.T, db Database) {
+	s, ctx := open(t, db), t.Context()
+	ann := s.user(t, "ann")
+	check(t, s.SetPassword(ctx, ann.ID, ann.PasswordHash, "second", 10, ""))
+	err := s.SetPassword(ctx, ann.ID, ann.PasswordHash, "third", 10, "")
+	wantErr(t, "a change of the password before last", err, storage.ErrConflict)
+	now, err := s.User(ctx, ann.ID)
+	check(t, err)
+	equal(t, "the hash", now.PasswordHash, "second")
 }
