@@ -21,10 +21,11 @@ test: needs format ## everything that must pass before a change lands
 	$(GO) mod tidy -diff
 	$(GO) test -race -shuffle=on ./...
 
-# The race detector needs a C compiler, the end-to-end tests bash and curl.
+# The race detector needs a C compiler, the end-to-end tests bash, curl, a
+# PostgreSQL and a proxy in front of several nodes.
 .PHONY: needs
 needs:
-	@scripts/needs gcc bash curl
+	@scripts/needs gcc bash curl postgresql haproxy
 
 .PHONY: format
 format:

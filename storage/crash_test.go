@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usher-oauth/usher/internal/postgrestest"
 	"github.com/usher-oauth/usher/storage"
 )
 
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, writeUntilKilled(file, os.Getenv("USHER_CRASH_ROUND")))
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	os.Exit(postgrestest.Main(m))
 }
 
 // The steps of a grant's life, in their order: it is made, rotated three times,

@@ -41,17 +41,15 @@ func (s Session) Live(now time.Time) bool {
 // CreateGrant adds g, which was never rotated: Previous and Answer are not
 // looked at. It returns [ErrExists] for a taken id.
 func (s *Store) CreateGrant(ctx context.Context, g Grant) error {
-	return s.write(ctx, func(ctx context.Context, q querier) error {
-		_, err := q.exec(ctx, `INSERT INTO grants (id, user_id, client_id, user_epoch, client_epoch, scopes, audiences,
-				auth_time, expires_at, refresh_hash, rotated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-			g.ID, g.UserID, g.ClientID, g.UserEpoch, g.ClientEpoch, joined(g.Scopes), joined(g.Audiences),
-			millis(g.AuthTime), millis(g.ExpiresAt), g.Refresh, millis(g.RotatedAt))
-		if s.dialect.unique(err) {
-			return ErrExists
-		}
-		return err
-	})
+	_, err := s.dialect.single(ctx, `INSERT INTO grants (id, user_id, client_id, user_epoch, client_epoch, scopes, audiences,
+			auth_time, expires_at, refresh_hash, rotated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		g.ID, g.UserID, g.ClientID, g.UserEpoch, g.ClientEpoch, joined(g.Scopes), joined(g.Audiences),
+		millis(g.AuthTime), millis(g.ExpiresAt), g.Refresh, millis(g.RotatedAt))
+	if s.dialect.unique(err) {
+		return ErrExists
+	}
+	return err
 }
 
 // Session returns the grant of that id with its user and client, or
@@ -83,14 +81,9 @@ func (s *Store) Session(ctx context.Context, grantID string) (Session, error) {
 // hashed as presented, and keeps the sealed answer for a retry. Of any number of
 // calls with one presented token, on any number of nodes, one reports won.
 func (s *Store) RotateGrant(ctx context.Context, id string, presented, next, answer []byte) (won bool, err error) {
-	now := millis(s.now())
-	err = s.write(ctx, func(ctx context.Context, q querier) error {
-		n, err := q.exec(ctx, `UPDATE grants SET refresh_hash = $1, previous_hash = $2, answer = $3, rotated_at = $4
-			WHERE id = $5 AND refresh_hash = $2`, next, presented, answer, now, id)
-		won = n == 1
-		return err
-	})
-	return won && err == nil, err
+	n, err := s.dialect.single(ctx, `UPDATE grants SET refresh_hash = $1, previous_hash = $2, answer = $3, rotated_at = $4
+		WHERE id = $5 AND refresh_hash = $2`, next, presented, answer, millis(s.now()), id)
+	return n == 1 && err == nil, err
 }
 
 // EndGrant ends the grant and every token of it. A grant that is gone already is

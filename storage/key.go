@@ -57,6 +57,6 @@ func (s *Store) SaveSigningKeys(ctx context.Context, version int64, keys ...Sign
 				return err
 			}
 		}
-		return nil
+		return s.dialect.announce(ctx, q)
 	})
 }

@@ -14,12 +14,12 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-func newMigrator(d goose.Dialect, db *sql.DB) (*goose.Provider, error) {
+func newMigrator(d goose.Dialect, db *sql.DB, options ...goose.ProviderOption) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(d, db, files)
+	return goose.NewProvider(d, db, files, options...)
 }
 
 // migrateTries is how often a migration that another process was quicker with is
@@ -55,6 +55,34 @@ func migrate(ctx context.Context, m *goose.Provider) (from, to int64, err error)
 	}
 	to, err = m.GetDBVersion(ctx)
 	return from, to, err
+}
+
+// Plan says what Migrate would do to the database that url names: the version of
+// its schema, and the files of the migrations that are to come. It changes nothing,
+// but makes the table of versions in a new database.
+func Plan(ctx context.Context, url string) (version int64, files []string, err error) {
+	d, err := openDialect(ctx, url)
+	if err != nil {
+		return 0, nil, fmt.Errorf("opening database %s: %w", shown(url), err)
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	m, err := d.migrator()
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	states, err := m.Status(ctx)
+	if err != nil {
+		return 0, nil, fmt.Errorf("reading the schema's version: %w", err)
+	}
+	for _, s := range states {
+		if s.State == goose.StatePending {
+			files = append(files, s.Source.Path)
+		} else {
+			version = s.Source.Version
+		}
+	}
+	return version, files, nil
 }
 
 // Pending reports whether the schema is older than this program.

@@ -99,8 +99,13 @@ func TestADatabaseThatCannotBeOpenedSaysWhy(t *testing.T) {
 			if err == nil {
 				t.Fatalf("got no error, want one that says %q", errors.Join(s.Close(), errors.New(tt.want)))
 			}
-			if !strings.HasPrefix(err.Error(), "opening database "+tt.url+": ") || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got error %q, want one of opening %s that says %q", err, tt.url, tt.want)
+			// Of a server only the engine: its URL may hold a password.
+			shown := tt.url
+			if engine, _, _ := strings.Cut(tt.url, ":"); engine != "sqlite" {
+				shown = engine
+			}
+			if !strings.HasPrefix(err.Error(), "opening database "+shown+": ") || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got error %q, want one of opening %s that says %q", err, shown, tt.want)
 			}
 		})
 	}

@@ -85,6 +85,10 @@ func (p *prepared) each(ctx context.Context, scan func(*sql.Rows) error, query s
 	if err != nil {
 		return err
 	}
+	return eachRow(rows, scan)
+}
+
+func eachRow(rows *sql.Rows, scan func(*sql.Rows) error) error {
 	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {

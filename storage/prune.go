@@ -19,9 +19,9 @@ func (s *Store) Prune(ctx context.Context, limit int) (rows int64, err error) {
 	now := s.now()
 	for _, step := range []struct {
 		name string
-		run  func(context.Context, querier) (int64, error)
+		run  func(ctx context.Context, q querier, limit int64) (int64, error)
 	}{
-		{"expired grants", func(ctx context.Context, q querier) (int64, error) {
+		{"expired grants", func(ctx context.Context, q querier, limit int64) (int64, error) {
 			// Not before its last access token is expired too: until then the grant's
 			// refresh token, good for nothing else, still logs out.
 			ttl, err := accessTokenTTL(ctx, q)
@@ -31,65 +31,95 @@ func (s *Store) Prune(ctx context.Context, limit int) (rows int64, err error) {
 			return q.exec(ctx, `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
 				millis(now.Add(-ttl)), limit)
 		}},
-		{"ended grants", func(ctx context.Context, q querier) (int64, error) { return sweep(ctx, q, limit) }},
-		{"past revocations", func(ctx context.Context, q querier) (int64, error) {
+		{"ended grants", sweep},
+		{"past revocations", func(ctx context.Context, q querier, limit int64) (int64, error) {
 			return q.exec(ctx, `DELETE FROM revocations WHERE seq IN (SELECT seq FROM revocations WHERE until <= $1 AND swept = 1 ORDER BY until LIMIT $2)`,
 				millis(now), limit)
 		}},
-		{"past signing keys", func(ctx context.Context, q querier) (int64, error) {
+		{"past signing keys", func(ctx context.Context, q querier, _ int64) (int64, error) {
 			return q.exec(ctx, `DELETE FROM signing_keys WHERE published_until > 0 AND published_until <= $1`, millis(now.Add(-keyMemory)))
 		}},
 	} {
-		// A transaction for each, so that no writer waits long behind it.
+		n, err := s.pruneStep(ctx, int64(limit), step.run)
+		rows += n
+		if err != nil {
+			return rows, fmt.Errorf("pruning %s: %w", step.name, err)
+		}
+	}
+	return rows, nil
+}
+
+// PruneLag returns how long the oldest row that Prune would delete has waited for it.
+func (s *Store) PruneLag(ctx context.Context) (time.Duration, error) {
+	ttl, err := s.AccessTokenTTL(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var grant, revocation int64
+	if err := s.read.one(ctx, []any{&grant}, `SELECT COALESCE(MIN(expires_at), 0) FROM grants`); err != nil {
+		return 0, err
+	}
+	if err := s.read.one(ctx, []any{&revocation}, `SELECT COALESCE(MIN(until), 0) FROM revocations`); err != nil {
+		return 0, err
+	}
+	now, lag := s.now(), time.Duration(0)
+	if grant > 0 {
+		lag = max(lag, now.Sub(fromMillis(grant).Add(ttl)))
+	}
+	if revocation > 0 {
+		lag = max(lag, now.Sub(fromMillis(revocation)))
+	}
+	return lag, nil
+}
+
+// pruneStep repeats a step until it finds nothing or has done limit rows, each time
+// in a transaction of its own, so that no writer waits long behind it.
+func (s *Store) pruneStep(ctx context.Context, limit int64, run func(context.Context, querier, int64) (int64, error)) (rows int64, err error) {
+	for rows < limit {
 		var n int64
 		err := s.write(ctx, func(ctx context.Context, q querier) (err error) {
-			n, err = step.run(ctx, q)
+			n, err = run(ctx, q, limit-rows)
 			return err
 		})
 		if err != nil {
-			return rows, fmt.Errorf("pruning %s: %w", step.name, err)
+			return rows, err
+		}
+		if n == 0 {
+			break
 		}
 		rows += n
 	}
 	return rows, nil
 }
 
-// sweep deletes grants that user's and client's revocations ended, oldest
-// revocation first, and ticks each off once none of its grants is left. Both
-// count towards limit, so that a transaction is short also when most revocations
-// have no grant.
-func sweep(ctx context.Context, q querier, limit int) (rows int64, err error) {
-	for rows < int64(limit) {
-		var (
-			seq        int64
-			kind       Kind
-			key, epoch string
-		)
-		err := q.one(ctx, []any{&seq, &kind, &key, &epoch},
-			`SELECT seq, kind, key, epoch FROM revocations WHERE swept = 0 ORDER BY seq LIMIT 1`)
-		if errors.Is(err, ErrNotFound) {
-			return rows, nil
-		}
-		if err != nil {
-			return rows, err
-		}
-		grants := `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE user_id = $1 AND user_epoch <> $2 LIMIT $3)`
-		if kind == KindClient {
-			grants = `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE client_id = $1 AND client_epoch <> $2 LIMIT $3)`
-		}
-		n, err := q.exec(ctx, grants, key, epoch, int64(limit)-rows)
-		if err != nil {
-			return rows, err
-		}
-		if rows += n; rows == int64(limit) {
-			return rows, nil
-		}
-		if _, err := q.exec(ctx, `UPDATE revocations SET swept = 1 WHERE seq = $1`, seq); err != nil {
-			return rows, err
-		}
-		rows++
+// sweep deletes grants that the oldest unswept revocation of a user or client
+// ended, and ticks the revocation off once none is left. One revocation to a
+// transaction: one that held a revocation's row while it waited for the next one's
+// grants would be in a deadlock with those who end these.
+func sweep(ctx context.Context, q querier, limit int64) (rows int64, err error) {
+	var (
+		seq        int64
+		kind       Kind
+		key, epoch string
+	)
+	err = q.one(ctx, []any{&seq, &kind, &key, &epoch},
+		`SELECT seq, kind, key, epoch FROM revocations WHERE swept = 0 ORDER BY seq LIMIT 1`)
+	if errors.Is(err, ErrNotFound) {
+		return 0, nil
 	}
-	return rows, nil
+	if err != nil {
+		return 0, err
+	}
+	grants := `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE user_id = $1 AND user_epoch <> $2 LIMIT $3)`
+	if kind == KindClient {
+		grants = `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE client_id = $1 AND client_epoch <> $2 LIMIT $3)`
+	}
+	rows, err = q.exec(ctx, grants, key, epoch, limit)
+	if err != nil || rows == limit {
+		return rows, err
+	}
+	ticked, err := q.exec(ctx, `UPDATE revocations SET swept = 1 WHERE seq = $1`, seq)
+	return rows + ticked, err
 }
 
 // Backup writes a consistent copy of an embedded database to a new file while

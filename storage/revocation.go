@@ -75,7 +75,10 @@ func (s *Store) revoke(ctx context.Context, q querier, r Revocation) error {
 		ON CONFLICT (kind, key) DO UPDATE SET epoch = excluded.epoch, keep_grant = excluded.keep_grant, seq = excluded.seq, swept = excluded.swept,
 			until = CASE WHEN excluded.until > revocations.until THEN excluded.until ELSE revocations.until END`,
 		r.Kind, r.Key, r.Epoch, r.KeepGrant, millis(r.Until), seq, truth(swept))
-	return err
+	if err != nil {
+		return err
+	}
+	return s.dialect.announce(ctx, q)
 }
 
 // Revocations returns those numbered after seq, in order.
@@ -144,14 +147,25 @@ func (s *Store) RaiseAccessTokenTTL(ctx context.Context, ttl time.Duration) (lon
 	return longest, err
 }
 
-// Changed reports whether anything may have been committed since the last call,
-// by this process or another. The first call reports true.
+// Changed reports whether a revocation or a change of the signing keys may have been
+// committed since the last call: by this process before now, by another one before
+// now on an embedded database, and more than a second ago on a server. The first
+// call reports true.
 func (s *Store) Changed(ctx context.Context) (bool, error) {
 	if s.closed.Load() {
 		return false, ErrClosed
 	}
 	return s.dialect.changed(ctx)
 }
+
+// Lineage moves when the database may be another one than before, such as a standby
+// that was promoted and lacks the last commits. Who follows revocations by their
+// numbers has to begin anew then: the numbers it has seen may be given again.
+func (s *Store) Lineage() int64 { return s.dialect.lineage() }
+
+// FeedAge is how long ago a database server last confirmed what Changed reports. It
+// is 0 for an embedded database, which is asked each time.
+func (s *Store) FeedAge() time.Duration { return s.dialect.feedAge() }
 
 // Versions returns the number of the newest revocation and how often the signing
 // keys were changed.

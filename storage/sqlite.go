@@ -21,11 +21,12 @@ import (
 // sqliteDB is an embedded database: one connection writes, a few read, one
 // watches for commits of others, this process's writer among them.
 type sqliteDB struct {
-	file    string // as it was named
-	dsn     string
-	readers *sql.DB
-	writers *sql.DB
-	group   *groupWriter
+	file     string // as it was named
+	dsn      string
+	readers  *sql.DB
+	prepared *prepared // on readers
+	writers  *sql.DB
+	group    *groupWriter
 
 	watchMu sync.Mutex
 	watcher *sql.Conn
@@ -66,6 +67,7 @@ func (d *sqliteDB) open(ctx context.Context) (err error) {
 	if d.readers, err = d.connections(2*runtime.NumCPU()+1, "_pragma=query_only(1)"); err != nil {
 		return err
 	}
+	d.prepared = newPrepared(d.readers.PrepareContext)
 	if d.watcher, err = d.readers.Conn(ctx); err != nil {
 		return err
 	}
@@ -125,10 +127,18 @@ func noFolder(file string, err error) error {
 	return err
 }
 
-func (d *sqliteDB) reader() *prepared { return newPrepared(d.readers.PrepareContext) }
+func (d *sqliteDB) reader() querier { return d.prepared }
 
-func (d *sqliteDB) write(ctx context.Context, f func(context.Context, querier) error) error {
+func (d *sqliteDB) write(ctx context.Context, _ time.Duration, f func(context.Context, querier) error) error {
 	return d.group.do(ctx, f)
+}
+
+func (d *sqliteDB) single(ctx context.Context, query string, args ...any) (n int64, err error) {
+	err = d.group.do(ctx, func(ctx context.Context, q querier) (err error) {
+		n, err = q.exec(ctx, query, args...)
+		return err
+	})
+	return n, err
 }
 
 // changed asks SQLite's own counter, which moves with each commit of another
@@ -144,6 +154,20 @@ func (d *sqliteDB) changed(ctx context.Context) (bool, error) {
 	d.version = v
 	return moved, nil
 }
+
+// feedAge is nothing: changed asks each time.
+func (d *sqliteDB) feedAge() time.Duration { return 0 }
+
+func (d *sqliteDB) stats() sql.DBStats { return d.readers.Stats() }
+
+// lineage never moves: there is one file.
+func (d *sqliteDB) lineage() int64 { return 0 }
+
+// announce does nothing: changed sees every commit.
+func (d *sqliteDB) announce(context.Context, querier) error { return nil }
+
+// now is this machine's time: nobody else writes to the file.
+func (d *sqliteDB) now() time.Time { return time.Now() }
 
 func (d *sqliteDB) unique(err error) bool {
 	var e *sqlite.Error
@@ -206,6 +230,7 @@ func syncFile(name string) error {
 }
 
 func (d *sqliteDB) path() string { return d.file }
+func (d *sqliteDB) name() string { return d.file }
 
 func (d *sqliteDB) close() error {
 	var errs []error
@@ -217,6 +242,9 @@ func (d *sqliteDB) close() error {
 	}
 	if d.watcher != nil {
 		errs = append(errs, d.watcher.Close())
+	}
+	if d.prepared != nil {
+		d.prepared.close()
 	}
 	if d.readers != nil {
 		errs = append(errs, d.readers.Close())

@@ -20,6 +20,9 @@ var (
 	ErrExists = errors.New("already exists")
 	// ErrConflict says that another writer was first; read again and decide anew.
 	ErrConflict = errors.New("changed by another writer")
+	// ErrUnavailable says that the database server can't be reached or can't take
+	// work now. What was asked may work in a moment.
+	ErrUnavailable = errors.New("database is unavailable")
 	// ErrClosed says that the store was closed.
 	ErrClosed = errors.New("database is closed")
 	// ErrSchema says that the database needs migrating and Options.Migrate was false.
@@ -33,14 +36,15 @@ var (
 type Options struct {
 	// Migrate brings the schema up to date first.
 	Migrate bool
-	// Now is the clock; time.Now where nil.
+	// Now is the clock; where nil, the database server's, or this machine's for an
+	// embedded database.
 	Now func() time.Time
 }
 
 // Store is one database, safe for concurrent use.
 type Store struct {
 	dialect dialect
-	read    *prepared
+	read    querier
 	now     func() time.Time
 	closed  atomic.Bool
 	close   func() error
@@ -50,23 +54,32 @@ type Store struct {
 // one that does not exist. It returns [ErrSchema] for a database of an older
 // schema unless o.Migrate is set, and [ErrNewer] for one that is too new.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	d, err := openDialect(ctx, url)
 	if err != nil {
-		return nil, fmt.Errorf("opening database %s: %w", url, err)
+		return nil, fmt.Errorf("opening database %s: %w", shown(url), err)
+	}
+	if o.Now == nil {
+		o.Now = d.now
 	}
 	s := &Store{dialect: d, read: d.reader(), now: o.Now}
 	s.close = sync.OnceValue(func() error {
 		s.closed.Store(true)
-		s.read.close()
 		return s.dialect.close()
 	})
 	if err := s.ready(ctx, o.Migrate); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening database %s: %w", url, err), s.Close())
+		return nil, errors.Join(fmt.Errorf("opening database %s: %w", shown(url), err), s.Close())
 	}
 	return s, nil
+}
+
+// shown is a database's URL as it may be shown: that of a server may hold a
+// password.
+func shown(url string) string {
+	scheme, _, _ := strings.Cut(url, ":")
+	if scheme == "sqlite" {
+		return url
+	}
+	return scheme
 }
 
 func (s *Store) ready(ctx context.Context, migrate bool) error {
@@ -90,8 +103,18 @@ func (s *Store) ready(ctx context.Context, migrate bool) error {
 // [ErrClosed] afterwards; closing it again does nothing.
 func (s *Store) Close() error { return s.close() }
 
+// Now is the time that all nodes on the database go by: a server's clock, or
+// this machine's for an embedded database.
+func (s *Store) Now() time.Time { return s.now() }
+
 // Path is the file of an embedded database, empty for a database server.
 func (s *Store) Path() string { return s.dialect.path() }
+
+// Name says which database it is, without anything secret.
+func (s *Store) Name() string { return s.dialect.name() }
+
+// Connections returns the figures of the connections that requests share.
+func (s *Store) Connections() sql.DBStats { return s.dialect.stats() }
 
 // Ping reports whether the database answers. It reads a row: an embedded engine
 // answers a bare SELECT 1 without a look at its file.
@@ -100,10 +123,14 @@ func (s *Store) Ping(ctx context.Context) error {
 	return err
 }
 
+// writeLimit is how long a transaction may take on a database server. It ends
+// what hangs when the way to the server breaks without a word.
+const writeLimit = 10 * time.Second
+
 // write runs f in a transaction that is durable when write returns nil. f may
 // run more than once, and only through q may it touch the database.
 func (s *Store) write(ctx context.Context, f func(ctx context.Context, q querier) error) error {
-	return s.dialect.write(ctx, f)
+	return s.dialect.write(ctx, writeLimit, f)
 }
 
 // querier is what queries run on: the readers, or one transaction.

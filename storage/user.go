@@ -172,19 +172,16 @@ func (s *Store) RemoveUser(ctx context.Context, username string) error {
 // whoever proved to know the password before last may not change the last one.
 func (s *Store) SetPassword(ctx context.Context, userID, oldHash, hash string, cost int, keepGrant string) error {
 	return s.write(ctx, func(ctx context.Context, q querier) error {
-		var now string
-		if err := q.one(ctx, []any{&now}, `SELECT password_hash FROM users WHERE id = $1`, userID); err != nil {
-			return err
-		}
-		if oldHash == "" {
-			oldHash = now
-		}
-		n, err := q.exec(ctx, `UPDATE users SET password_hash = $1, password_cost = $2 WHERE id = $3 AND password_hash = $4`,
+		n, err := q.exec(ctx, `UPDATE users SET password_hash = $1, password_cost = $2 WHERE id = $3 AND ($4 = '' OR password_hash = $4)`,
 			hash, cost, userID, oldHash)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
+			var id string
+			if err := q.one(ctx, []any{&id}, `SELECT id FROM users WHERE id = $1`, userID); err != nil {
+				return err
+			}
 			return ErrConflict
 		}
 		return s.endUser(ctx, q, userID, keepGrant)
@@ -232,12 +229,15 @@ func (e *ImportError) Error() string { return fmt.Sprintf("user %d: %v", e.Index
 // Unwrap returns the cause.
 func (e *ImportError) Unwrap() error { return e.Err }
 
+// importLimit is how long the import of millions may take on a database server.
+const importLimit = time.Hour
+
 // ImportUsers adds all users or none. With update it replaces what differs of
 // those that exist already, and a new password or disabling ends their sessions;
 // without, an existing one is an [ImportError] of [ErrExists]. done, which may be
 // nil, is called with the number of users written so far.
 func (s *Store) ImportUsers(ctx context.Context, users []User, update bool, done func(int)) error {
-	return s.write(ctx, func(ctx context.Context, q querier) error {
+	return s.dialect.write(ctx, importLimit, func(ctx context.Context, q querier) error {
 		for i, u := range users {
 			err := s.importUser(ctx, q, u, update)
 			if err != nil {

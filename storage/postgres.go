@@ -1,0 +1,200 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+)
+
+// postgresDB is a database server that any number of nodes share.
+type postgresDB struct {
+	config *pgx.ConnConfig
+	pool   *sql.DB
+	feed   *feed
+
+	// running is held for reading by each query and write, so that close waits for
+	// them and none begins after it.
+	running sync.RWMutex
+	closed  bool
+}
+
+var _ dialect = (*postgresDB)(nil)
+
+func openPostgres(ctx context.Context, url string) (*postgresDB, error) {
+	config, conns, err := parsePostgres(url)
+	if err != nil {
+		return nil, err
+	}
+	d := &postgresDB{config: config, pool: stdlib.OpenDB(*config)}
+	// As many idle as open: to connect anew costs more than any query.
+	d.pool.SetMaxOpenConns(conns)
+	d.pool.SetMaxIdleConns(conns)
+	var schema sql.NullString
+	if err := d.pool.QueryRowContext(ctx, `SELECT current_schema()`).Scan(&schema); err != nil {
+		return nil, errors.Join(unreachable(config, err), d.pool.Close())
+	}
+	d.feed = startFeed(config, "usher "+schema.String)
+	return d, nil
+}
+
+func (d *postgresDB) reader() querier { return reader{d} }
+
+// use runs f while the database is open, and says of its error whether the
+// database is at fault.
+func (d *postgresDB) use(f func() error) error {
+	d.running.RLock()
+	defer d.running.RUnlock()
+	if d.closed {
+		return ErrClosed
+	}
+	err := f()
+	if unavailable(err) {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
+}
+
+// single sends one statement, which is one way there and back where a transaction
+// takes three. Like a commit it is not tried again where it may have happened, and
+// not cut off when ctx ends in the middle.
+func (d *postgresDB) single(ctx context.Context, query string, args ...any) (n int64, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	err = d.use(func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeLimit)
+		defer cancel()
+		for try := 1; ; try++ {
+			n, err = direct{d.pool}.exec(ctx, query, args...)
+			if err == nil || !(serialization(err) || pgconn.SafeToRetry(err)) || try == writeTries {
+				return err
+			}
+		}
+	})
+	return n, err
+}
+
+// writeTries is how often a write is begun that the server undid.
+const writeTries = 10
+
+// write runs f in a transaction. It begins anew where the server undid the
+// transaction, or lost it before it was asked to commit. An error of the commit
+// itself may hide that it happened, so it is never tried again.
+func (d *postgresDB) write(ctx context.Context, limit time.Duration, f func(context.Context, querier) error) error {
+	return d.use(func() error {
+		for try := 1; ; try++ {
+			again, err := d.try(ctx, limit, f)
+			if err == nil || !again || try == writeTries {
+				return err
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(rand.N(time.Duration(try) * 10 * time.Millisecond)):
+			}
+		}
+	})
+}
+
+func (d *postgresDB) try(ctx context.Context, limit time.Duration, f func(context.Context, querier) error) (again bool, err error) {
+	// The transaction does not end with ctx, its statements do: so the commit is
+	// never cut off in the middle, and an error of ctx means that nothing happened.
+	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	tx, err := d.pool.BeginTx(whole, nil)
+	if err != nil {
+		return undone(err), fmt.Errorf("beginning a write: %w", err)
+	}
+	t := &transaction{direct: direct{tx}}
+	err = f(ctx, t)
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		tx.Rollback() //nolint:errcheck // the error of f says more
+		return undone(err), err
+	}
+	if err := tx.Commit(); err != nil {
+		return serialization(err), fmt.Errorf("committing: %w", err)
+	}
+	if t.announced {
+		d.feed.mark()
+	}
+	return false, nil
+}
+
+func (d *postgresDB) unique(err error) bool { return state(err) == stateUnique }
+
+func (d *postgresDB) changed(context.Context) (bool, error) { return d.feed.changed(), nil }
+
+func (d *postgresDB) feedAge() time.Duration { return d.feed.staleness() }
+
+func (d *postgresDB) stats() sql.DBStats { return d.pool.Stats() }
+
+// lineage moves with each new connection of the feed. The server behind it may be a
+// standby that was promoted without the last commits of the one before.
+func (d *postgresDB) lineage() int64 { return d.feed.lineage.Load() }
+
+// announce tells the other nodes, at the commit, that something changed.
+func (d *postgresDB) announce(ctx context.Context, q querier) error {
+	if t, ok := q.(*transaction); ok {
+		t.announced = true
+	}
+	_, err := q.exec(ctx, `SELECT pg_notify($1, '')`, d.feed.channel)
+	return err
+}
+
+// now is the server's time, as far as its clock and this machine's run alike since
+// they were last compared.
+func (d *postgresDB) now() time.Time { return time.Now().Add(d.feed.offset()) }
+
+// migrator works without the time limits, which are for requests, and under an
+// advisory lock, for nodes start together.
+func (d *postgresDB) migrator() (*goose.Provider, error) {
+	config := d.config.Copy()
+	for name := range timeLimits {
+		config.RuntimeParams[name] = "0"
+	}
+	return newMigrator(goose.DialectPostgres, stdlib.OpenDB(*config), goose.WithSessionLocker(migrationLock{}))
+}
+
+// migrationLock lets one node at a time migrate a schema. Others wait in the
+// server's queue; goose's own lock has them ask every few seconds.
+type migrationLock struct{}
+
+func (migrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock(hashtext('usher migration ' || current_schema()))`)
+	return err
+}
+
+func (migrationLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, `SELECT pg_advisory_unlock(hashtext('usher migration ' || current_schema()))`)
+	return err
+}
+
+func (d *postgresDB) backup(context.Context, string) error {
+	return errors.New("usher copies only embedded databases: use pg_dump, or the server's own backups")
+}
+
+func (d *postgresDB) path() string { return "" }
+
+func (d *postgresDB) name() string {
+	return fmt.Sprintf("PostgreSQL %s at %s", d.config.Database, d.config.Host)
+}
+
+func (d *postgresDB) close() error {
+	d.running.Lock()
+	defer d.running.Unlock()
+	d.closed = true
+	d.feed.close()
+	return d.pool.Close()
+}
