@@ -16,7 +16,7 @@ import (
 type Clients struct {
 	Store   *storage.Store
 	Secrets *credentials.Secrets
-	Now     func() time.Time // nil: time.Now
+	Now     func() time.Time // nil: the database's
 }
 
 // Add adds a client and returns what was stored. A confidential client's secret
@@ -124,7 +124,7 @@ func (c *Clients) Remove(ctx context.Context, id string) error {
 
 func (c *Clients) now() time.Time {
 	if c.Now == nil {
-		return time.Now()
+		return c.Store.Now()
 	}
 	return c.Now()
 }

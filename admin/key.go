@@ -17,7 +17,7 @@ import (
 type Keys struct {
 	Store  *storage.Store
 	Master *keys.Master
-	Now    func() time.Time // nil: time.Now
+	Now    func() time.Time // nil: the database's
 }
 
 // KeyStatus is a key as an operator sees it.
@@ -153,7 +153,7 @@ func (k *Keys) seal(plan []keys.Key) ([]storage.SigningKey, error) {
 
 func (k *Keys) now() time.Time {
 	if k.Now == nil {
-		return time.Now()
+		return k.Store.Now()
 	}
 	return k.Now()
 }

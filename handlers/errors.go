@@ -28,10 +28,11 @@ const statusClientGone = 499
 // What goes wrong before the provider is asked, and what clients may not know
 // more of. RFC 6749, section 5.2 has no codes for most of these.
 var (
-	errClientGone = &provider.Problem{Status: statusClientGone, Code: "request_canceled", Description: "The client went away."}
-	errServer     = &provider.Problem{Status: http.StatusInternalServerError, Code: "server_error", Description: "Something went wrong here; the log has the details under this X-Request-Id."}
-	errNoRoute    = &provider.Problem{Status: http.StatusNotFound, Code: "not_found", Description: "There is nothing at this path."}
-	errMethod     = &provider.Problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Description: "This path takes only the methods in the Allow header."}
+	errClientGone  = &provider.Problem{Status: statusClientGone, Code: "request_canceled", Description: "The client went away."}
+	errServer      = &provider.Problem{Status: http.StatusInternalServerError, Code: "server_error", Description: "Something went wrong here; the log has the details under this X-Request-Id."}
+	errUnavailable = &provider.Problem{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Description: "The server can't reach its database. Try again in a moment.", RetryAfter: time.Second}
+	errNoRoute     = &provider.Problem{Status: http.StatusNotFound, Code: "not_found", Description: "There is nothing at this path."}
+	errMethod      = &provider.Problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Description: "This path takes only the methods in the Allow header."}
 )
 
 // handler is an http.HandlerFunc that leaves its errors to fail.
@@ -57,6 +58,9 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		problem = errClientGone
 	default:
 		problem = errServer
+		if provider.Unavailable(err) {
+			problem = errUnavailable
+		}
 		s.Log.LogAttrs(r.Context(), slog.LevelError, "request failed",
 			slog.String("route", r.Pattern),
 			slog.String("request_id", requestID(w)),

@@ -91,7 +91,7 @@ func New(c Config) (*Handlers, error) {
 	s := &server{
 		Config:    c,
 		guard:     guard,
-		metrics:   newMetrics(c.Version, c.Hashing),
+		metrics:   newMetrics(c.Version, c.Hashing, c.Provider.Figures),
 		header:    standingHeader(issuer.Scheme == "https"),
 		challenge: fmt.Sprintf("Bearer realm=%q, resource_metadata=%q", realm, metadataURL),
 		metadata:  metadata,

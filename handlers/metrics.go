@@ -9,6 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/usher-oauth/usher/provider"
 )
 
 // Hashing holds the figures of the password hashing pool.
@@ -25,7 +27,7 @@ type metrics struct {
 	duration *prometheus.HistogramVec
 }
 
-func newMetrics(version string, hashing func() Hashing) *metrics {
+func newMetrics(version string, hashing func() Hashing, figures func() provider.Figures) *metrics {
 	labels := []string{"route", "method", "status"}
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
@@ -47,6 +49,7 @@ func newMetrics(version string, hashing func() Hashing) *metrics {
 	m.registry.MustRegister(m.inFlight, m.requests, m.duration, buildInfo(version),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(databaseMetrics(figures)...)
 	if hashing != nil {
 		m.registry.MustRegister(hashingMetrics(hashing)...)
 	}
@@ -98,6 +101,31 @@ func buildInfo(version string) prometheus.Collector {
 	})
 	g.Set(1)
 	return g
+}
+
+func databaseMetrics(now func() provider.Figures) []prometheus.Collector {
+	gauge := func(name, help string, value func(provider.Figures) float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return value(now()) })
+	}
+	counter := func(name, help string, value func(provider.Figures) uint64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(value(now())) })
+	}
+	return []prometheus.Collector{
+		gauge("usher_revocations", "Revocations in memory.",
+			func(f provider.Figures) float64 { return float64(f.Revocations) }),
+		gauge("usher_feed_age_seconds", "Time since the database last confirmed that no revocation is missing here; above 1, each check asks it.",
+			func(f provider.Figures) float64 { return f.FeedAge.Seconds() }),
+		gauge("usher_prune_lag_seconds", "How long the oldest dead row has waited to be deleted.",
+			func(f provider.Figures) float64 { return f.PruneLag.Seconds() }),
+		counter("usher_pruned_rows_total", "Dead rows deleted by this process.",
+			func(f provider.Figures) uint64 { return f.Pruned }),
+		gauge("usher_database_connections_in_use", "Connections to the database that a request holds.",
+			func(f provider.Figures) float64 { return float64(f.ConnectionsInUse) }),
+		gauge("usher_database_connections_idle", "Connections to the database that none holds.",
+			func(f provider.Figures) float64 { return float64(f.ConnectionsIdle) }),
+		counter("usher_database_connection_waits_total", "Requests that waited for a connection to the database.",
+			func(f provider.Figures) uint64 { return f.ConnectionWaits }),
+	}
 }
 
 func hashingMetrics(now func() Hashing) []prometheus.Collector {

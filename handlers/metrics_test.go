@@ -10,8 +10,10 @@ func TestMetricsCountRequests(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	s.login("ann")
-	s.login("ann")
+	last := s.login("ann")
 	s.ask("GET", "/users/me", "")
+	s.post("/revoke", "client_id", "web", "token", last.Access)
+	s.ask("GET", "/users/me", "", bearer(last.Access)) // the node looks at what it knows
 	s.ask("GET", "/nothing/secret-path", "")
 	s.ask("BREW", "/token", "")
 	w := ask(t, s.admin, "GET", "/metrics", "")
@@ -20,7 +22,7 @@ func TestMetricsCountRequests(t *testing.T) {
 	}
 	for _, want := range []string{
 		`usher_http_requests_total{method="POST",route="/token",status="2xx"} 2`,
-		`usher_http_requests_total{method="GET",route="/users/me",status="4xx"} 1`,
+		`usher_http_requests_total{method="GET",route="/users/me",status="4xx"} 2`,
 		`usher_http_requests_total{method="GET",route="",status="4xx"} 1`,
 		`usher_http_requests_total{method="other",route="/token",status="4xx"} 1`,
 		`usher_http_request_duration_seconds_count{method="POST",route="/token",status="2xx"} 2`,
@@ -31,6 +33,13 @@ func TestMetricsCountRequests(t *testing.T) {
 		`usher_hashing_running 0`,
 		`usher_hashing_done_total 4`, // two users made, two logins
 		`usher_hashing_refused_total 0`,
+		`usher_revocations 1`,
+		`usher_feed_age_seconds 0`,
+		`usher_prune_lag_seconds 0`,
+		`usher_pruned_rows_total 0`,
+		`usher_database_connections_in_use `,
+		`usher_database_connections_idle `,
+		`usher_database_connection_waits_total 0`,
 		`go_goroutines `,
 		`process_open_fds `,
 	} {

@@ -191,12 +191,13 @@ func TestWhatEndsAUserOrClientEndsItForGood(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
-			process := s.open("sqlite:" + s.store.Path()) // as the command line does
+			process := s.open() // as the command line does
 			login := s.login()
 			s.wantActive("before", true, login.AccessToken, login.RefreshToken)
 			if err := tt.end(process, t); err != nil {
 				t.Fatal(err)
 			}
+			s.learn(login.AccessToken)
 			s.wantActive("after", false, login.AccessToken, login.RefreshToken)
 			if tt.back != nil {
 				if err := tt.back(process, t); err != nil {

@@ -24,6 +24,9 @@ type live struct {
 	behind      bool       // a change was seen and could not be read yet
 	seq         int64      // newest revocation known
 	keysVersion int64
+	lineage     int64     // of the database that seq and keysVersion are of
+	failed      time.Time // when the last read failed, and how
+	failure     error
 
 	mu    sync.RWMutex
 	ended map[endedKey]storage.Revocation
@@ -39,10 +42,17 @@ func newLive(store *storage.Store, load KeyLoader) *live {
 }
 
 // refresh returns once everything committed before the call is known, whichever
-// process committed it. A caller that gets an error must not accept a token.
+// process committed it; on a database server, what other nodes committed in the
+// last second may be missing. A caller that gets an error must not accept a token.
 func (l *live) refresh(ctx context.Context) error {
+	asked := time.Now()
 	l.refreshMu.Lock()
 	defer l.refreshMu.Unlock()
+	if l.failed.After(asked) {
+		// Someone else asked later than we and found the database gone. Were each
+		// to find out by itself, one after the other, the last would wait for ever.
+		return l.failure
+	}
 	changed, err := l.store.Changed(ctx)
 	if err != nil {
 		return err
@@ -50,7 +60,11 @@ func (l *live) refresh(ctx context.Context) error {
 	if l.behind = l.behind || changed; !l.behind {
 		return nil
 	}
+	began := time.Now()
 	if err := l.read(ctx); err != nil {
+		if ctx.Err() == nil {
+			l.failed, l.failure = began, err
+		}
 		return err
 	}
 	l.behind = false
@@ -58,6 +72,9 @@ func (l *live) refresh(ctx context.Context) error {
 }
 
 func (l *live) read(ctx context.Context) error {
+	if lineage := l.store.Lineage(); lineage != l.lineage {
+		l.seq, l.keysVersion, l.lineage = 0, -1, lineage
+	}
 	revocations, keysVersion, err := l.store.Versions(ctx)
 	if err != nil {
 		return err

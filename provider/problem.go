@@ -9,6 +9,7 @@ import (
 	"github.com/ory/fosite"
 
 	"github.com/usher-oauth/usher/credentials"
+	"github.com/usher-oauth/usher/storage"
 )
 
 // Problem is an error that the client may know: RFC 6749 §5.2.
@@ -65,6 +66,10 @@ func (p *Provider) overloaded(err error) error {
 		cause:       err,
 	}
 }
+
+// Unavailable reports whether err means that the database can't be asked now, so
+// that trying again in a moment may help.
+func Unavailable(err error) bool { return errors.Is(err, storage.ErrUnavailable) }
 
 // problemOf translates what fosite returns: our own problems pass through it
 // unchanged, its vocabulary becomes ours, and anything else stays an internal

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"github.com/usher-oauth/usher/accesstoken"
 	"github.com/usher-oauth/usher/admin"
 	"github.com/usher-oauth/usher/credentials"
+	"github.com/usher-oauth/usher/internal/postgrestest"
 	"github.com/usher-oauth/usher/keys"
 	"github.com/usher-oauth/usher/provider"
 	"github.com/usher-oauth/usher/storage"
@@ -49,6 +51,7 @@ type server struct {
 	*provider.Provider
 	t      testing.TB
 	clock  *clock
+	url    string // of the database
 	store  *storage.Store
 	config provider.Config
 	users  admin.Users
@@ -59,7 +62,11 @@ type server struct {
 func newServer(t testing.TB, change ...func(*provider.Config)) *server {
 	t.Helper()
 	s := &server{t: t, clock: &clock{now: time.Date(2026, 11, 25, 12, 0, 0, 500e6, time.UTC)}}
-	s.store = s.open("sqlite:" + filepath.Join(t.TempDir(), "usher.db"))
+	s.url = "sqlite:" + filepath.Join(t.TempDir(), "usher.db")
+	if strings.HasPrefix(t.Name(), "TestOnPostgres/") {
+		s.url = postgrestest.Schema(t)
+	}
+	s.store = s.open()
 	master, err := keys.ReadMaster(strings.NewReader(keys.NewMasterLine()))
 	if err != nil {
 		t.Fatal(err)
@@ -87,9 +94,10 @@ func newServer(t testing.TB, change ...func(*provider.Config)) *server {
 	return s
 }
 
-func (s *server) open(url string) *storage.Store {
+// open opens the database as another process would.
+func (s *server) open() *storage.Store {
 	s.t.Helper()
-	store, err := storage.Open(s.t.Context(), url, storage.Options{Migrate: true, Now: s.clock.Now})
+	store, err := storage.Open(s.t.Context(), s.url, storage.Options{Migrate: true, Now: s.clock.Now})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -105,7 +113,7 @@ func (s *server) open(url string) *storage.Store {
 func (s *server) node() *provider.Provider {
 	s.t.Helper()
 	c := s.config
-	c.Store = s.open("sqlite:" + s.store.Path())
+	c.Store = s.open()
 	k := s.keys
 	k.Store = c.Store
 	c.LoadKeys = k.Ring
@@ -231,6 +239,21 @@ func (s *server) wantActive(what string, want bool, tokens ...string) {
 	for i, token := range tokens {
 		if got := s.introspect(token).Active; got != want {
 			s.t.Errorf("%s: token %d: active is %v, want %v", what, i, got, want)
+		}
+	}
+}
+
+// learn waits until what another process committed is known here: at once on an
+// embedded database, within a second on a server.
+func (s *server) learn(token string) {
+	s.t.Helper()
+	if strings.HasPrefix(s.url, "sqlite:") {
+		return
+	}
+	claims := s.claims(token)
+	for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); runtime.Gosched() {
+		if active, err := s.Active(s.t.Context(), claims); err != nil || !active {
+			return
 		}
 	}
 }

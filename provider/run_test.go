@@ -53,6 +53,9 @@ func TestRunDeletesWhatIsOver(t *testing.T) {
 		if n, err := s.store.Prune(t.Context(), 10); n != 0 || err != nil {
 			t.Errorf("%d dead rows were left (%v), want none", n, err)
 		}
+		if got := s.Figures(); got.Pruned < 1201 || got.PruneLag > 0 {
+			t.Errorf("got %d rows pruned with a lag of %v, want all of them and none", got.Pruned, got.PruneLag)
+		}
 		cancel()
 		<-ended
 	})
