@@ -45,7 +45,8 @@ func (l list) scopes(name string) ([]string, error) {
 
 // databaseFlag names the database a command works on.
 type databaseFlag struct {
-	Database string `default:"sqlite:usher.db" placeholder:"URL" help:"Database, written sqlite:PATH (default: ${default})."`
+	Database string `default:"sqlite:usher.db" placeholder:"URL" help:"Database, written sqlite:PATH or postgres://USER@HOST/NAME (default: ${default})."`
+	asIs     bool   // leave the schema as it is
 }
 
 // open opens the database. Only commands that add something may create it: a
@@ -54,13 +55,12 @@ func (f databaseFlag) open(ctx context.Context, create bool) (*storage.Store, er
 	if err := checkDatabase(f.Database); err != nil {
 		return nil, err
 	}
-	if !create {
-		path := databasePath(f.Database)
+	if path := databasePath(f.Database); !create && path != "" {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("there is no database at %s: name it with --database, or make it by running usher serve or adding a user or client", path)
 		}
 	}
-	return storage.Open(ctx, f.Database, storage.Options{Migrate: true})
+	return storage.Open(ctx, f.Database, storage.Options{Migrate: !f.asIs})
 }
 
 // with calls do with the open database and closes it.
@@ -73,22 +73,26 @@ func (f databaseFlag) with(ctx context.Context, create bool, do func(*storage.St
 	return do(store)
 }
 
-// checkDatabase refuses what is no URL of an embedded database. It does not
-// repeat what it was given: the URL of a database server may hold a password.
+// checkDatabase refuses what names no database. It does not repeat what it was
+// given: the URL of a database server may hold a password.
 func checkDatabase(url string) error {
 	scheme, rest, ok := strings.Cut(url, ":")
 	switch {
 	case !ok || rest == "":
-		return usagef("--database: write it as sqlite:PATH, such as sqlite:usher.db")
-	case scheme != "sqlite":
-		return usagef("--database: only sqlite:PATH works in this version, not %s:", scheme)
+		return usagef("--database: write it as sqlite:PATH, such as sqlite:usher.db, or as postgres://USER@HOST/NAME")
+	case scheme != "sqlite" && scheme != "postgres" && scheme != "postgresql":
+		return usagef("--database: there is no engine %q, only sqlite: and postgres:", scheme)
 	}
 	return nil
 }
 
-// databasePath returns the file of an embedded database.
+// databasePath returns the file of an embedded database, and nothing for a server.
 func databasePath(url string) string {
-	return strings.TrimPrefix(strings.TrimPrefix(url, "sqlite:"), "//")
+	path, ok := strings.CutPrefix(url, "sqlite:")
+	if !ok {
+		return ""
+	}
+	return strings.TrimPrefix(path, "//")
 }
 
 // costFlag is the bcrypt cost of new password hashes.

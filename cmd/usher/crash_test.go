@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/usher-oauth/usher/internal/postgrestest"
 )
 
 // durable are the flags of servers that are killed and started again: tokens
@@ -36,11 +38,12 @@ func rounds(t *testing.T, few int) int {
 	return n
 }
 
-// durableServer makes a folder with a database that has the user ann, the client
-// web and the client rs, which may introspect with the secret it returns.
-func durableServer(t *testing.T) (dir, secret string) {
+// furnishDurably puts into the database of that site the user ann, the client web
+// and the client rs, which may introspect with the secret it returns.
+func furnishDurably(t *testing.T, at site) (secret string) {
 	t.Helper()
-	s := newServer(t, "--issuer", "http://localhost")
+	s := startServerAt(t, at, durable...)
+	s.furnish()
 	var rs struct {
 		Secret string `json:"client_secret"`
 	}
@@ -48,21 +51,41 @@ func durableServer(t *testing.T) (dir, secret string) {
 	if got := s.Stop(); got != 0 {
 		t.Fatalf("stopping: got exit status %d", got)
 	}
-	return s.Dir, rs.Secret
+	return rs.Secret
+}
+
+// onPostgres is a site whose database is on a server.
+func onPostgres(t *testing.T, url string) site {
+	t.Helper()
+	at := site{dir: t.TempDir(), env: []string{"USHER_DATABASE=" + url, "USHER_MASTER_KEY_FILE=master.key"}}
+	(&testServer{t: t, Dir: at.dir, env: at.env}).usher("key", "new-master", "master.key")
+	return at
 }
 
 // An acknowledged login, refresh or revocation is there after kill -9, whatever
 // else was going on.
 func TestKillUnderLoadLosesNothingAcknowledged(t *testing.T) {
 	t.Parallel()
-	dir, secret := durableServer(t)
+	t.Run("on the embedded database", func(t *testing.T) {
+		t.Parallel()
+		at := site{dir: t.TempDir()}
+		killUnderLoad(t, at, func() { integrity(t, at.dir) })
+	})
+	t.Run("on PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		killUnderLoad(t, onPostgres(t, postgrestest.Schema(t)), func() {})
+	})
+}
+
+func killUnderLoad(t *testing.T, at site, killed func()) {
+	secret := furnishDurably(t, at)
 	var checked, lost int
 	for round := range rounds(t, 3) {
-		s := startServerIn(t, dir, durable...)
+		s := startServerAt(t, at, durable...)
 		all := s.killUnderLoad(20 + round*37%200)
-		integrity(t, dir)
+		killed()
 
-		s = startServerIn(t, dir, durable...)
+		s = startServerAt(t, at, durable...)
 		for _, l := range all {
 			l.verify(s, secret)
 			checked++
@@ -237,10 +260,11 @@ func openDatabase(t *testing.T, dir string) *sql.DB {
 // The client, which has only the old token, gets what it was to be answered.
 func TestKillBetweenCommitAndAnswer(t *testing.T) {
 	t.Parallel()
-	dir, secret := durableServer(t)
-	db := openDatabase(t, dir)
+	at := site{dir: t.TempDir()}
+	secret := furnishDurably(t, at)
+	db := openDatabase(t, at.dir)
 	for range rounds(t, 3) {
-		s := startServerIn(t, dir, durable...)
+		s := startServerAt(t, at, durable...)
 		login := s.login("web", "ann", annsPassword)
 		old := sha256.Sum256([]byte(login.RefreshToken))
 
@@ -261,7 +285,7 @@ func TestKillBetweenCommitAndAnswer(t *testing.T) {
 		s.Kill()
 		conn.Close()
 
-		s = startServerIn(t, dir, durable...)
+		s = startServerAt(t, at, durable...)
 		var answers [2]tokens
 		for i := range answers {
 			status, body := s.post("/token", "", "", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {login.RefreshToken}})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,14 +23,14 @@ const (
 
 // demo is `usher demo`: a server with everything a newcomer needs.
 type demo struct {
-	Database      string `placeholder:"URL" help:"Database to keep, written sqlite:PATH (default: a new one in a temporary folder, removed at the end)."`
+	Database      string `placeholder:"URL" help:"Database to keep, written sqlite:PATH or postgres://USER@HOST/NAME (default: a new one in a temporary folder, removed at the end)."`
 	DefaultClient string `default:"demo" placeholder:"ID" help:"Public client of token requests that name none (default: ${default})."`
 	settings
 }
 
 func (c *demo) Run(ctx context.Context, w world) (err error) {
-	database := databaseFlag{c.Database}
-	where := "in " + databasePath(c.Database)
+	database := databaseFlag{Database: c.Database}
+	where := "in " + cmp.Or(databasePath(c.Database), "PostgreSQL")
 	if c.Database == "" {
 		folder, err := os.MkdirTemp("", "usher-demo-")
 		if err != nil {
@@ -96,7 +97,7 @@ func (s *server) refuseOthers(ctx context.Context) error {
 		return err
 	}
 	if len(users)+len(clients) > 0 {
-		return fmt.Errorf("the database %s is not of a demo: its user %s with the password %q would let anyone in; name a new file with --database, or leave it out", s.store.Path(), demoUser, demoPassword)
+		return fmt.Errorf("the database %s is not of a demo: its user %s with the password %q would let anyone in; name a new one with --database, or leave it out", s.store.Name(), demoUser, demoPassword)
 	}
 	return nil
 }

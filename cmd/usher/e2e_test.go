@@ -28,6 +28,7 @@ type testServer struct {
 	Dir      string // working directory; its database is usher.db there, if no flag says otherwise
 
 	t      testing.TB
+	env    []string
 	cmd    *exec.Cmd
 	exited chan struct{} // closed when the process is gone
 
@@ -44,10 +45,22 @@ func startServer(t testing.TB, args ...string) *testServer {
 	return startServerIn(t, t.TempDir(), args...)
 }
 
+// site is where servers of one installation run: a folder, and the variables that
+// name a database other than the one there.
+type site struct {
+	dir string
+	env []string
+}
+
 // startServerIn is startServer in a folder that outlives the server.
 func startServerIn(t testing.TB, dir string, args ...string) *testServer {
 	t.Helper()
-	s := &testServer{Dir: dir, t: t, exited: make(chan struct{})}
+	return startServerAt(t, site{dir: dir}, args...)
+}
+
+func startServerAt(t testing.TB, at site, args ...string) *testServer {
+	t.Helper()
+	s := &testServer{Dir: at.dir, env: at.env, t: t, exited: make(chan struct{})}
 	s.cmd = s.command(args...)
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -113,7 +126,7 @@ func (s *testServer) command(args ...string) *exec.Cmd {
 	cmd.Dir = s.Dir
 	// The demo's temporary folder goes with the rest when a killed one leaves it.
 	cmd.Env = append(os.Environ(), "USHER_ADDR=127.0.0.1:0", "USHER_ADMIN_ADDR=127.0.0.1:0", "TMPDIR="+s.Dir)
-	cmd.Env = append(cmd.Env, quick...)
+	cmd.Env = append(append(cmd.Env, quick...), s.env...)
 	return cmd
 }
 

@@ -11,17 +11,24 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/usher-oauth/usher/internal/postgrestest"
 )
 
 // The test binary, called usher, is the program under test, race detector and
 // all. It is in the PATH of scripts and of every process a test starts.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"usher": main})
+	testscript.Main(withPostgres{m}, map[string]func(){"usher": main})
 }
 
 // quick is what keeps the tests from taking minutes: cheap hashes, and no second
 // of rest that the race detector grants at each exit.
 var quick = []string{"USHER_BCRYPT_COST=4", "GORACE=atexit_sleep_ms=0"}
+
+// withPostgres ends the database server that tests may have started.
+type withPostgres struct{ *testing.M }
+
+func (m withPostgres) Run() int { return postgrestest.Main(m.M) }
 
 func TestScripts(t *testing.T) {
 	t.Parallel()

@@ -22,12 +22,17 @@ type masterFlag struct {
 // load reads the master key. It makes one where there is none and nothing is
 // sealed yet; a second one beside sealed keys would lock them away for good.
 func (f masterFlag) load(ctx context.Context, store *storage.Store, say func(slog.Level, string)) (*keys.Master, error) {
-	path := store.Path() + ".key"
-	if f.MasterKeyFile != nil {
+	path := store.Path()
+	switch {
+	case f.MasterKeyFile != nil:
 		path = *f.MasterKeyFile
+	case path != "":
+		path += ".key"
+	default:
+		return nil, usagef("--master-key-file is needed with PostgreSQL, and all nodes need the same one: make it by usher key new-master FILE")
 	}
 	if path == "" {
-		return nil, usagef("--master-key-file is empty: name a file, or leave it out for the one beside the database")
+		return nil, usagef("--master-key-file is empty: name a file, or leave it out for the one beside an embedded database")
 	}
 	master, err := readMaster(path, say)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -38,7 +43,10 @@ func (f masterFlag) load(ctx context.Context, store *storage.Store, say func(slo
 		return nil, err
 	}
 	if len(sealed) > 0 {
-		return nil, fmt.Errorf("the master key file %s is missing, and the signing keys in %s can't be read without it: bring it back, or name it with --master-key-file; if it is lost for good, run usher key new-master %[1]s and then usher key rotate --now", path, store.Path())
+		return nil, fmt.Errorf("the master key file %s is missing, and the signing keys in %s can't be read without it: bring it back, or name it with --master-key-file; if it is lost for good, run usher key new-master %[1]s and then usher key rotate --now", path, store.Name())
+	}
+	if store.Path() == "" {
+		return nil, fmt.Errorf("the master key file %s is missing: copy it from a node that runs, or make the first one by usher key new-master %[1]s", path)
 	}
 	switch err := writeMaster(path); {
 	case errors.Is(err, fs.ErrExist): // another process was first

@@ -22,7 +22,7 @@ func (s *server) report(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	facts := []any{"version", readBuildInfo().Version, "issuer", s.issuer, "database", s.store.Path(), "kid", key.ID, "alg", key.Algorithm}
+	facts := []any{"version", readBuildInfo().Version, "issuer", s.issuer, "database", s.store.Name(), "kid", key.ID, "alg", key.Algorithm}
 	if s.operators != nil {
 		address, err := baseURL("http", s.AdminAddr, s.operators.Addr())
 		if err != nil {

@@ -120,6 +120,7 @@ func listen(ctx context.Context, flag, addr, alternative string) (net.Listener, 
 }
 
 func (s *server) openStore(ctx context.Context) (err error) {
+	s.database.asIs = s.NoMigrate
 	s.store, err = s.database.open(ctx, true)
 	return err
 }

@@ -25,9 +25,15 @@ import (
 func newServer(t *testing.T, args ...string) *testServer {
 	t.Helper()
 	s := startServer(t, append([]string{"serve", "--default-client", "web"}, args...)...)
+	s.furnish()
+	return s
+}
+
+// furnish adds the user ann and the public client web.
+func (s *testServer) furnish() {
+	s.t.Helper()
 	s.usherStdin(annsPassword+"\n", "user", "add", "ann", "--password-stdin")
 	s.usher("client", "add", "web", "--public", "--grants", "password,refresh_token")
-	return s
 }
 
 const annsPassword = "correct horse battery staple"

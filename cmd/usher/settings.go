@@ -22,6 +22,7 @@ type settings struct {
 	AllowHTTP       bool    `help:"Allow an issuer that is neither https nor on this machine."`
 	DefaultAudience *string `placeholder:"URI" help:"Audience of tokens that were asked for without one (default: the issuer)."`
 
+	NoMigrate bool `help:"Leave the schema of the database as it is; usher migrate brings it up to date."`
 	masterFlag
 	SigningAlg keys.Algorithm `enum:"ES256,RS256,EdDSA" default:"ES256" placeholder:"ALG" help:"Algorithm that signs: ES256, RS256 or EdDSA; another one than before is announced first (default: ${default})."`
 
