@@ -68,7 +68,7 @@ func (f *feed) offset() time.Duration { return time.Duration(f.ahead.Load()) }
 
 func (f *feed) follow(ctx context.Context) {
 	for ctx.Err() == nil {
-		f.listen(ctx) // until the connection is lost; staleness says what that means
+		_ = f.listen(ctx) // until the connection is lost; staleness says what that means
 		select {
 		case <-ctx.Done():
 		case <-time.After(reconnectAfter):
@@ -85,7 +85,7 @@ func (f *feed) listen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing of it is needed any more
+	defer conn.Close(context.WithoutCancel(ctx)) // nothing of it is needed any more
 	if _, err := conn.Exec(connecting, `LISTEN `+pgx.Identifier{f.channel}.Sanitize()); err != nil {
 		return err
 	}

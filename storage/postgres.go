@@ -75,7 +75,8 @@ func (d *postgresDB) single(ctx context.Context, query string, args ...any) (n i
 		defer cancel()
 		for try := 1; ; try++ {
 			n, err = direct{d.pool}.exec(ctx, query, args...)
-			if err == nil || !(serialization(err) || pgconn.SafeToRetry(err)) || try == writeTries {
+			again := serialization(err) || pgconn.SafeToRetry(err)
+			if err == nil || !again || try == writeTries {
 				return err
 			}
 		}
