@@ -52,15 +52,25 @@ type databaseFlag struct {
 // open opens the database. Only commands that add something may create it: a
 // list of nothing would hide that the command ran in the wrong folder.
 func (f databaseFlag) open(ctx context.Context, create bool) (*storage.Store, error) {
-	if err := checkDatabase(f.Database); err != nil {
+	if err := f.check(create); err != nil {
 		return nil, err
 	}
-	if path := databasePath(f.Database); !create && path != "" {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("there is no database at %s: name it with --database, or make it by running usher serve or adding a user or client", path)
-		}
-	}
 	return storage.Open(ctx, f.Database, storage.Options{Migrate: !f.asIs})
+}
+
+// check tells whether the database can be opened, as far as that shows from outside.
+func (f databaseFlag) check(create bool) error {
+	if err := checkDatabase(f.Database); err != nil {
+		return err
+	}
+	path := databasePath(f.Database)
+	if create || path == "" {
+		return nil
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no database at %s: name it with --database, or make it by running usher serve or adding a user or client", path)
+	}
+	return nil
 }
 
 // with calls do with the open database and closes it.

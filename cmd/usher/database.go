@@ -34,7 +34,7 @@ func (c *migrate) Run(ctx context.Context, w world) error {
 
 // plan says what a migration would do.
 func (c *migrate) plan(ctx context.Context, w world) error {
-	if err := checkDatabase(c.Database); err != nil {
+	if err := c.check(false); err != nil {
 		return err
 	}
 	version, files, err := storage.Plan(ctx, c.Database)

@@ -20,6 +20,7 @@ func pruneTests() []test {
 		{"keeps a signing key for a month after it left the key set", testPruneKeys},
 		{"sweeps again after each event of a user or client", testPruneSweepsAgain},
 		{"runs on two nodes while others write", testPruneAtOnce},
+		{"follows what lives over sixty days", testPruneFollows},
 	}
 }
 
