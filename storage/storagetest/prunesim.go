@@ -19,7 +19,7 @@ func testPruneFollows(t *testing.T, db Database) {
 	s, ctx := open(t, db), t.Context()
 	_, err := s.RaiseAccessTokenTTL(ctx, tokens)
 	check(t, err)
-	client := s.client(t, "app")
+	s.client(t, "app")
 	names := []string{"ann", "bob", "eve", "joe"}
 	for _, name := range names {
 		s.user(t, name)
@@ -41,7 +41,7 @@ func testPruneFollows(t *testing.T, db Database) {
 	for i := 0; s.clock.Now().Sub(start) < days*24*time.Hour; i++ {
 		user, err := s.UserByName(ctx, names[i%len(names)])
 		check(t, err)
-		client, err = s.Client(ctx, "app")
+		client, err := s.Client(ctx, "app")
 		check(t, err)
 		g := s.grant(user, client)
 		g.ExpiresAt = s.clock.Now().Add(lasts * 24 * time.Hour)
