@@ -127,12 +127,24 @@ func (l *live) active(c accesstoken.Claims) bool {
 	return !found || !r.Covers(id.Grant, id.UserEpoch)
 }
 
-// forget drops what concerns only expired tokens.
+// forget drops what concerns only expired tokens. It looks for that beside those
+// who read: among a million it takes long enough to be felt.
 func (l *live) forget(now time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	var past []endedKey
+	l.mu.RLock()
 	for key, r := range l.ended {
 		if !now.Before(r.Until) {
+			past = append(past, key)
+		}
+	}
+	l.mu.RUnlock()
+	if past == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, key := range past {
+		if !now.Before(l.ended[key].Until) { // it may have been revoked anew
 			delete(l.ended, key)
 		}
 	}

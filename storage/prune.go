@@ -110,13 +110,20 @@ func sweep(ctx context.Context, q querier, limit int64) (rows int64, err error) 
 	if err != nil {
 		return 0, err
 	}
-	grants := `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE user_id = $1 AND user_epoch <> $2 LIMIT $3)`
+	who, of := "user_id", "user_epoch"
 	if kind == KindClient {
-		grants = `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE client_id = $1 AND client_epoch <> $2 LIMIT $3)`
+		who, of = "client_id", "client_epoch"
 	}
-	rows, err = q.exec(ctx, grants, key, epoch, limit)
-	if err != nil || rows == limit {
-		return rows, err
+	// On both sides of the epoch that lives, because no index finds what differs from
+	// a value, and in the index's order, so that it is what is used: a client may have
+	// millions of grants that live.
+	for _, side := range []string{"<", ">"} {
+		n, err := q.exec(ctx, `DELETE FROM grants WHERE id IN (SELECT id FROM grants
+			WHERE `+who+` = $1 AND `+of+` `+side+` $2 ORDER BY `+of+` LIMIT $3)`, key, epoch, limit-rows)
+		rows += n
+		if err != nil || rows == limit {
+			return rows, err
+		}
 	}
 	ticked, err := q.exec(ctx, `UPDATE revocations SET swept = 1 WHERE seq = $1`, seq)
 	return rows + ticked, err

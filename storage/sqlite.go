@@ -181,7 +181,7 @@ func (d *sqliteDB) migrator() (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newMigrator(goose.DialectSQLite3, db)
+	return newMigrator(goose.DialectSQLite3, db, goose.WithExcludeNames([]string{"0002_postgres.sql"}))
 }
 
 // backup writes a copy as of one moment, while others read and write, and gives

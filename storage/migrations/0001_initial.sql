@@ -49,8 +49,9 @@ CREATE TABLE grants (
     rotated_at    BIGINT NOT NULL,        -- when the live one was issued
     answer        BYTEA                   -- what the parent's use answered, sealed under the parent
 );
-CREATE INDEX grants_user ON grants (user_id);
-CREATE INDEX grants_client ON grants (client_id);
+-- With the epoch: what an event ended is found without a look at what lives.
+CREATE INDEX grants_user ON grants (user_id, user_epoch);
+CREATE INDEX grants_client ON grants (client_id, client_epoch);
 CREATE INDEX grants_expiry ON grants (expires_at);
 
 -- What ended before its time, until the last access token it concerns is expired.
