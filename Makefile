@@ -3,6 +3,7 @@
 GO ?= go
 # The linters run at pinned versions outside go.mod: their graphs are not ours.
 LINT        := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+REDOCLY     := npx --yes @redocly/cli@2.77.0
 VULNCHECK   := $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME    ?= 30s
 SOAK_ROUNDS ?= 100
@@ -22,18 +23,20 @@ test: needs format ## everything that must pass before a change lands
 	$(GO) test -race -shuffle=on ./...
 
 # The race detector needs a C compiler, the end-to-end tests bash, curl, a
-# PostgreSQL and a proxy in front of several nodes.
+# PostgreSQL, a proxy in front of several nodes, and a browser.
 .PHONY: needs
 needs:
-	@scripts/needs gcc bash curl postgresql haproxy
+	@scripts/needs gcc bash curl postgresql haproxy chromium
 
 .PHONY: format
 format:
 	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "not gofmt-ed: $$files"; exit 1; }
 
 .PHONY: lint
-lint: ## the linters of .golangci.yml (minutes the first time)
+lint: ## the linters of .golangci.yml and redocly.yaml (minutes the first time)
+	@scripts/needs npx
 	$(LINT) run
+	$(REDOCLY) lint docs/openapi.yaml
 
 .PHONY: vulncheck
 vulncheck: ## known vulnerabilities in what is linked (asks vuln.go.dev)

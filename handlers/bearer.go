@@ -33,8 +33,16 @@ func newGuard(c Config, metadataURL string) (*resource.Resource, error) {
 
 // bearer lets requests with an access token of these scopes through to h, which
 // gets its claims.
-func (s *server) bearer(h func(http.ResponseWriter, *http.Request, resource.Claims) error, scopes ...string) http.Handler {
-	return s.guard.Require(s.try(func(w http.ResponseWriter, r *http.Request) error {
+func (s *server) bearer(h bearerHandler, scopes ...string) http.Handler {
+	return s.guard.Require(s.claimed(h), scopes...)
+}
+
+// bearerHandler answers a request whose token was found good.
+type bearerHandler func(http.ResponseWriter, *http.Request, resource.Claims) error
+
+// claimed is h behind the guard, which left the claims of the token for it.
+func (s *server) claimed(h bearerHandler) http.Handler {
+	return s.try(func(w http.ResponseWriter, r *http.Request) error {
 		claims, _ := resource.FromContext(r.Context()) // Require put them there
 		err := h(w, r, claims)
 		if errors.Is(err, provider.ErrNoUser) {
@@ -42,7 +50,7 @@ func (s *server) bearer(h func(http.ResponseWriter, *http.Request, resource.Clai
 			return errNoUser
 		}
 		return err
-	}), scopes...)
+	})
 }
 
 // tokenChecks are the provider's, and tell the log why a token could not be

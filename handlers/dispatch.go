@@ -18,7 +18,7 @@ func (s *server) dispatch(routes *mux.Router) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var match mux.RouteMatch
 		if routes.Match(r, &match) {
-			r.Pattern = template(match.Route)
+			r.Pattern = routeTemplate(match.Route)
 			match.Handler.ServeHTTP(w, r)
 			return
 		}
@@ -40,7 +40,7 @@ func mismatched(routes *mux.Router, r *http.Request) (path string, methods []str
 	_ = routes.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {
 		var match mux.RouteMatch
 		if !route.Match(r, &match) && errors.Is(match.MatchErr, mux.ErrMethodMismatch) {
-			path = template(route)
+			path = routeTemplate(route)
 			of, err := route.GetMethods()
 			methods = append(methods, of...)
 			return err
@@ -51,8 +51,8 @@ func mismatched(routes *mux.Router, r *http.Request) (path string, methods []str
 	return path, slices.Compact(methods)
 }
 
-// template returns the path a route was made with, such as /users/me.
-func template(route *mux.Route) string {
+// routeTemplate returns the path a route was made with, such as /users/me.
+func routeTemplate(route *mux.Route) string {
 	path, err := route.GetPathTemplate()
 	if err != nil {
 		return "" // only a route without a path, and there is none

@@ -9,22 +9,28 @@ import (
 	"strings"
 )
 
-// document is a JSON document that clients may keep. It is its own handler.
+// document is something that clients may keep. It is its own handler.
 type document struct {
-	json    []byte
-	etag    string // quoted, as RFC 9110, section 8.8.3 wants it
-	caching string // Cache-Control
+	body        []byte
+	contentType string
+	etag        string // quoted, as RFC 9110, section 8.8.3 wants it
+	caching     string // Cache-Control
 }
 
-// newDocument encodes v once, for all requests.
-func newDocument(v any, caching string) (document, error) {
+// newDocument returns the document with that body.
+func newDocument(contentType string, body []byte, caching string) document {
+	sum := sha256.Sum256(body)
+	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	return document{body: body, contentType: contentType, etag: etag, caching: caching}
+}
+
+// newJSON encodes v once, for all requests.
+func newJSON(v any, caching string) (document, error) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return document{}, fmt.Errorf("encoding metadata: %w", err)
 	}
-	sum := sha256.Sum256(body)
-	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-	return document{json: body, etag: etag, caching: caching}, nil
+	return newDocument(contentJSON, body, caching), nil
 }
 
 // ServeHTTP answers 304 to a client that has the document already.
@@ -37,7 +43,7 @@ func (d document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	write(w, http.StatusOK, d.json)
+	writeAs(w, d.contentType, http.StatusOK, d.body)
 }
 
 // matches reports whether If-None-Match names etag: by a star, or in lists of

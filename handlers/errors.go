@@ -99,10 +99,15 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	return nil
 }
 
-// write sends a JSON body. That a client did not stay to read it is seen by
-// nobody, so the error of Write is dropped.
+// write sends a JSON body.
 func write(w http.ResponseWriter, status int, body []byte) {
-	w.Header().Set("Content-Type", contentJSON)
+	writeAs(w, contentJSON, status, body)
+}
+
+// writeAs sends a body. That a client did not stay to read it is seen by nobody,
+// so the error of Write is dropped.
+func writeAs(w http.ResponseWriter, contentType string, status int, body []byte) {
+	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }

@@ -43,6 +43,9 @@ type Config struct {
 	// leaves them out.
 	Hashing func() Hashing
 
+	// DocsNote is shown on top of the page at /docs, as plain text; empty for none.
+	DocsNote string
+
 	// Version is told in the metric usher_build_info.
 	Version string
 
@@ -64,11 +67,25 @@ type server struct {
 	header    http.Header         // stands on every answer, see standingHeader
 	challenge string              // WWW-Authenticate of the guard
 	metadata  map[string]document // by path
+	openAPI   openAPI
+	docs      http.Handler
 }
 
 // New returns the handlers for c. It fails where the issuer, or an origin for
 // CORS, can't be what it is meant to be.
 func New(c Config) (*Handlers, error) {
+	s, err := newServer(c)
+	if err != nil {
+		return nil, err
+	}
+	public, err := allowOrigins(s.CORSOrigins, s.dispatch(s.publicRoutes()))
+	if err != nil {
+		return nil, err
+	}
+	return &Handlers{Public: s.observe(public), Admin: s.observe(s.dispatch(s.adminRoutes()))}, nil
+}
+
+func newServer(c Config) (*server, error) {
 	issuer, err := parseIssuer(c.Issuer)
 	if err != nil {
 		return nil, err
@@ -80,6 +97,10 @@ func New(c Config) (*Handlers, error) {
 	if err != nil {
 		return nil, err
 	}
+	page, err := newDocsPage(c.DocsNote)
+	if err != nil {
+		return nil, err
+	}
 	metadataURL := endpoint(c.Issuer, protectedResourcePath)
 	guard, err := newGuard(c, metadataURL)
 	if err != nil {
@@ -88,19 +109,16 @@ func New(c Config) (*Handlers, error) {
 	if c.Ready == nil {
 		c.Ready = c.Provider.Ready
 	}
-	s := &server{
+	return &server{
 		Config:    c,
 		guard:     guard,
 		metrics:   newMetrics(c.Version, c.Hashing, c.Provider.Figures),
 		header:    standingHeader(issuer.Scheme == "https"),
 		challenge: fmt.Sprintf("Bearer realm=%q, resource_metadata=%q", realm, metadataURL),
 		metadata:  metadata,
-	}
-	public, err := allowOrigins(c.CORSOrigins, s.dispatch(s.publicRoutes()))
-	if err != nil {
-		return nil, err
-	}
-	return &Handlers{Public: s.observe(public), Admin: s.observe(s.dispatch(s.adminRoutes()))}, nil
+		openAPI:   newOpenAPI(c.Issuer),
+		docs:      page,
+	}, nil
 }
 
 // publicRoutes is all that everyone can reach. The busiest come first, because
@@ -114,11 +132,18 @@ func (s *server) publicRoutes() *mux.Router {
 	r.Handle("/introspect", s.try(s.introspect)).Methods(post)
 	r.Handle("/users/me", s.bearer(s.me, "profile")).Methods(read...)
 	r.Handle("/users/me/password", s.bearer(s.changePassword, "profile")).Methods(put)
+	r.Handle("/verify", s.try(s.verify)).Methods(read...)
 	r.Handle("/protected", s.bearer(s.protected)).Methods(read...)
 	r.Handle("/revoke", s.try(s.revoke)).Methods(post)
 	r.Handle(jwksPath, s.try(s.jwks)).Methods(read...)
 	for path, document := range s.metadata {
 		r.Handle(path, document).Methods(read...)
+	}
+	r.Handle(openAPIJSONPath, s.try(s.openAPIJSON)).Methods(read...)
+	r.Handle(openAPIYAMLPath, s.openAPI.yaml).Methods(read...)
+	r.Handle(docsPath, s.docs).Methods(read...)
+	for path, asset := range s.docsAssets() {
+		r.Handle(path, asset).Methods(read...)
 	}
 	r.Handle("/healthz", s.try(s.healthz)).Methods(read...)
 	r.Handle("/readyz", s.try(s.readyz)).Methods(read...)

@@ -15,6 +15,6 @@ func (s *server) jwks(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("publishing keys: %w", err)
 	}
 	caching := fmt.Sprintf("public, max-age=%d", d.MaxAge/time.Second)
-	document{json: d.JSON, etag: d.ETag, caching: caching}.ServeHTTP(w, r)
+	document{body: d.JSON, contentType: contentJSON, etag: d.ETag, caching: caching}.ServeHTTP(w, r)
 	return nil
 }

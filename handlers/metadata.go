@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/usher-oauth/usher/keys"
 	"github.com/usher-oauth/usher/provider"
 )
 
@@ -13,6 +14,7 @@ const (
 	oauthMetadataPath     = "/.well-known/oauth-authorization-server" // RFC 8414, section 3
 	openidMetadataPath    = "/.well-known/openid-configuration"       // where many verifiers look only
 	protectedResourcePath = "/.well-known/oauth-protected-resource"   // RFC 9728, section 3
+	docsPath              = "/docs"
 )
 
 // metadataCaching lets an hour pass before a changed setting is seen, which
@@ -32,15 +34,19 @@ type serverMetadata struct {
 	TokenAuthMethods         []string `json:"token_endpoint_auth_methods_supported"`
 	IntrospectionAuthMethods []string `json:"introspection_endpoint_auth_methods_supported"`
 	RevocationAuthMethods    []string `json:"revocation_endpoint_auth_methods_supported"`
+	IntrospectionAlgorithms  []string `json:"introspection_signing_alg_values_supported"` // RFC 9701, section 7
+	Documentation            string   `json:"service_documentation"`
 }
 
 // resourceMetadata is RFC 9728, section 2. It has no jwks_uri: that would name
 // keys by which the resource itself signs, and it signs nothing.
 type resourceMetadata struct {
 	Resource             string   `json:"resource"`
+	Name                 string   `json:"resource_name"`
 	AuthorizationServers []string `json:"authorization_servers"`
 	Scopes               []string `json:"scopes_supported"`
 	BearerMethods        []string `json:"bearer_methods_supported"`
+	Documentation        string   `json:"resource_documentation"`
 }
 
 // describe returns the metadata of the server and of the resources on it, by
@@ -48,7 +54,7 @@ type resourceMetadata struct {
 func describe(issuer, audience string) (map[string]document, error) {
 	confidential := []string{"client_secret_basic", "client_secret_post"}
 	all := []string{"client_secret_basic", "client_secret_post", "none"}
-	server, err := newDocument(serverMetadata{
+	server, err := newJSON(serverMetadata{
 		Issuer:                   issuer,
 		TokenEndpoint:            endpoint(issuer, "/token"),
 		IntrospectionEndpoint:    endpoint(issuer, "/introspect"),
@@ -59,16 +65,20 @@ func describe(issuer, audience string) (map[string]document, error) {
 		TokenAuthMethods:         all,
 		IntrospectionAuthMethods: confidential,
 		RevocationAuthMethods:    all,
+		IntrospectionAlgorithms:  []string{string(keys.ES256), string(keys.RS256), string(keys.EdDSA)},
+		Documentation:            endpoint(issuer, docsPath),
 	}, metadataCaching)
 	if err != nil {
 		return nil, err
 	}
 	id := resourceIdentifier(audience, issuer)
-	resource, err := newDocument(resourceMetadata{
+	resource, err := newJSON(resourceMetadata{
 		Resource:             id,
+		Name:                 "usher",
 		AuthorizationServers: []string{issuer},
 		Scopes:               []string{"profile"},
 		BearerMethods:        []string{"header"},
+		Documentation:        endpoint(issuer, docsPath),
 	}, metadataCaching)
 	if err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ import (
 	"github.com/usher-oauth/usher/admin"
 	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/handlers"
+	"github.com/usher-oauth/usher/internal/openapitest"
 	"github.com/usher-oauth/usher/keys"
 	"github.com/usher-oauth/usher/provider"
 	"github.com/usher-oauth/usher/storage"
@@ -41,6 +42,7 @@ const (
 type testServer struct {
 	t       testing.TB
 	public  http.Handler
+	config  handlers.Config
 	admin   http.Handler
 	store   *storage.Store
 	pool    *credentials.Pool
@@ -109,7 +111,12 @@ func newServer(t testing.TB, change ...func(*settings)) *testServer {
 	}
 	h, err := handlers.New(c.Config)
 	check(t, err)
-	s.public, s.admin = h.Public, h.Admin
+	s.public = h.Public
+	s.config = c.Config
+	if _, benchmark := t.(*testing.B); !benchmark {
+		s.public = openapitest.Handler(s.public, func(err error) { t.Error(err) })
+	}
+	s.admin = h.Admin
 	return s
 }
 

@@ -334,3 +334,26 @@ func TestALogoutAfterTheSessionEndsItsLastAccessToken(t *testing.T) {
 	s.revoke(last.RefreshToken, "web")
 	s.wantActive("after logging out", false, last.AccessToken)
 }
+
+// What was issued after an event works at once on every node, also on one that has
+// heard of an earlier event and not of this one.
+func TestWhatIsIssuedAfterAnEventWorksEverywhereAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	process, elsewhere := s.open(), s.node()
+	for range 20 {
+		if err := process.EndUserSessions(t.Context(), "ann"); err != nil {
+			t.Fatal(err)
+		}
+		if err := process.EndClientSessions(t.Context(), "web"); err != nil {
+			t.Fatal(err)
+		}
+		token := s.login().AccessToken
+		for name, node := range map[string]*provider.Provider{"this node": s.Provider, "another": elsewhere} {
+			found, err := node.Introspect(t.Context(), request(t, values("token", token), "auditor", s.secret))
+			if err != nil || !found.Active {
+				t.Fatalf("%s: active %v (%v), want active", name, found, err)
+			}
+		}
+	}
+}

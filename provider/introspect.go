@@ -30,16 +30,22 @@ type Introspection struct {
 // Introspect tells a confidential client about a token: about its own, or about
 // any where the client may introspect. Whatever it may not see is inactive.
 func (p *Provider) Introspect(ctx context.Context, r *Request) (*Introspection, error) {
+	i, _, err := p.introspect(ctx, r)
+	return i, err
+}
+
+// introspect also returns who asked.
+func (p *Provider) introspect(ctx context.Context, r *Request) (i *Introspection, asker string, err error) {
 	client, err := p.authenticate(ctx, r)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if client.Public {
-		return nil, invalidClient("Only confidential clients may introspect tokens.", r.client.header)
+		return nil, "", invalidClient("Only confidential clients may introspect tokens.", r.client.header)
 	}
 	token, err := r.token()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	// The two kinds look different, so that token_type_hint has nothing to add.
 	describe := p.describeAccess
@@ -48,12 +54,12 @@ func (p *Provider) Introspect(ctx context.Context, r *Request) (*Introspection, 
 	}
 	found, err := describe(ctx, token)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if found.ClientID != client.ID && !client.Introspect {
-		return &Introspection{}, nil
+		found = &Introspection{}
 	}
-	return found, nil
+	return found, client.ID, nil
 }
 
 func (r *Request) token() (string, error) {
@@ -83,8 +89,12 @@ func (p *Provider) verify(ctx context.Context, token string) (accesstoken.Claims
 	if err := claims.Validate(p.cfg.Issuer, now); err != nil {
 		return accesstoken.Claims{}, err
 	}
-	if !p.live.active(claims) {
-		return accesstoken.Claims{}, errEnded
+	active, err := p.live.active(ctx, claims)
+	if err == nil && !active {
+		err = errEnded
+	}
+	if err != nil {
+		return accesstoken.Claims{}, err
 	}
 	return claims, nil
 }

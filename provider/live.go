@@ -102,29 +102,48 @@ func (l *live) read(ctx context.Context) error {
 	return nil
 }
 
-// active reports whether nothing has ended the token. It looks at what refresh
-// last learned.
-func (l *live) active(c accesstoken.Claims) bool {
+// active reports whether nothing has ended the token. After an error it must not be
+// accepted.
+func (l *live) active(ctx context.Context, c accesstoken.Claims) (bool, error) {
+	ended, sure := l.look(c)
+	if !ended || sure {
+		return !ended, nil
+	}
+	// The newest event that is known here may be older than the token: another node
+	// issued it under an epoch that this one has not heard of yet.
+	l.refreshMu.Lock()
+	l.behind = true
+	l.refreshMu.Unlock()
+	if err := l.refresh(ctx); err != nil {
+		return false, err
+	}
+	ended, _ = l.look(c)
+	return !ended, nil
+}
+
+// look reports whether something ended the token, as far as refresh last learned,
+// and whether that is sure: what ended a token or a login ended it for good, but
+// an event of a user or a client leaves alone what was issued after it.
+func (l *live) look(c accesstoken.Claims) (ended, sure bool) {
 	id, ok := accesstoken.ParseID(c.ID)
 	if !ok {
-		return false
+		return true, true
 	}
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if _, ended := l.ended[endedKey{storage.KindToken, c.ID}]; ended {
-		return false
+		return true, true
 	}
-	if r, found := l.ended[endedKey{storage.KindClient, c.ClientID}]; found && r.Covers("", id.ClientEpoch) {
-		return false
+	if id.Grant != "" {
+		if _, ended := l.ended[endedKey{storage.KindGrant, id.Grant}]; ended {
+			return true, true
+		}
+		if r, found := l.ended[endedKey{storage.KindUser, c.Subject}]; found && r.Covers(id.Grant, id.UserEpoch) {
+			return true, false
+		}
 	}
-	if id.Grant == "" {
-		return true // client_credentials: no grant, no user
-	}
-	if _, ended := l.ended[endedKey{storage.KindGrant, id.Grant}]; ended {
-		return false
-	}
-	r, found := l.ended[endedKey{storage.KindUser, c.Subject}]
-	return !found || !r.Covers(id.Grant, id.UserEpoch)
+	r, found := l.ended[endedKey{storage.KindClient, c.ClientID}]
+	return found && r.Covers("", id.ClientEpoch), false
 }
 
 // forget drops what concerns only expired tokens. It looks for that beside those

@@ -31,6 +31,7 @@ func TestOnPostgres(t *testing.T) {
 		"FiftyRotationsBreakNoCachingVerifier":  TestFiftyRotationsBreakNoCachingVerifier,
 		"Revocation":                            TestRevocation,
 		"WhatEndsAUserOrClientEndsItForGood":    TestWhatEndsAUserOrClientEndsItForGood,
+		"WhatIsIssuedAfterAnEventWorks":         TestWhatIsIssuedAfterAnEventWorksEverywhereAtOnce,
 		"ARemovedUserIsGone":                    TestARemovedUserIsGone,
 		"ARevocationOutlivesTokens":             TestARevocationOutlivesTokensOfALongerLifetime,
 		"ALogoutAfterTheSession":                TestALogoutAfterTheSessionEndsItsLastAccessToken,

@@ -33,6 +33,16 @@ func (p *Provider) Profile(ctx context.Context, c accesstoken.Claims) (Profile, 
 	return Profile{ID: u.ID, Username: u.Username, Email: u.Email, FullName: u.FullName, Disabled: u.Disabled, Scopes: u.Scopes}, nil
 }
 
+// Username returns the name of the user behind a verified token. It is empty for
+// a client's own token, and [ErrNoUser] where the user was removed a moment ago.
+func (p *Provider) Username(ctx context.Context, c accesstoken.Claims) (string, error) {
+	if !ofUser(c) {
+		return "", nil
+	}
+	u, err := p.userOf(ctx, c)
+	return u.Username, err
+}
+
 func (p *Provider) userOf(ctx context.Context, c accesstoken.Claims) (storage.User, error) {
 	if !ofUser(c) {
 		return storage.User{}, ErrNoUser
@@ -101,5 +111,5 @@ func (p *Provider) Active(ctx context.Context, c accesstoken.Claims) (bool, erro
 	if err := p.live.refresh(ctx); err != nil {
 		return false, err
 	}
-	return p.live.active(c), nil
+	return p.live.active(ctx, c)
 }

@@ -97,6 +97,14 @@ func New(c Config) (*Resource, error) {
 	}, nil
 }
 
+// For returns the Resource for tokens of another audience, with all else the same:
+// one server may stand in front of several APIs.
+func (r *Resource) For(audience string) *Resource {
+	other := *r
+	other.audience = audience
+	return &other
+}
+
 // Verify returns the claims of an access token if it is one of the issuer's,
 // for this audience, has not expired and is active. Otherwise the error wraps
 // ErrInvalid, with accesstoken.ErrExpired where that is all, or ErrUnavailable.

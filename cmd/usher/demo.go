@@ -49,6 +49,8 @@ func (c *demo) Run(ctx context.Context, w world) (err error) {
 	if err != nil {
 		return err
 	}
+	s.docsNote = fmt.Sprintf("This is the demo. Authorize as %s with the password %s and leave the client blank, then try GET /users/me. "+
+		"The secret of the client %s is in the terminal.", demoUser, demoPassword, demoAPI)
 	return s.run(ctx, func() error {
 		_, err := fmt.Fprint(w.stdout, demoLines(s.url, where, secret))
 		return err

@@ -6,6 +6,7 @@ import "strings"
 // be run is a comment, so that it can be pasted line by line or as a whole.
 const demoScript = `# usher demo at {url}, stop it with Ctrl-C
 # database {where}
+# The same in a browser: {url}/docs
 # Paste these lines into another terminal, from the top:
 
 # Log in as johndoe with the password secret.

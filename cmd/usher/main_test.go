@@ -3,32 +3,54 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net/http"
+	"os"
 	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/usher-oauth/usher/internal/openapitest"
 	"github.com/usher-oauth/usher/internal/postgrestest"
 )
 
 // The test binary, called usher, is the program under test, race detector and
 // all. It is in the PATH of scripts and of every process a test starts.
 func TestMain(m *testing.M) {
-	testscript.Main(withPostgres{m}, map[string]func(){"usher": main})
+	testscript.Main(suite{m}, map[string]func(){"usher": main})
 }
 
 // quick is what keeps the tests from taking minutes: cheap hashes, and no second
 // of rest that the race detector grants at each exit.
 var quick = []string{"USHER_BCRYPT_COST=4", "GORACE=atexit_sleep_ms=0"}
 
-// withPostgres ends the database server that tests may have started.
-type withPostgres struct{ *testing.M }
+// suite is all tests of the package.
+type suite struct{ *testing.M }
 
-func (m withPostgres) Run() int { return postgrestest.Main(m.M) }
+// Run holds every exchange of the tests with usher against the OpenAPI document,
+// whichever library has it, and ends the database server that tests may have
+// started.
+func (m suite) Run() int {
+	var mu sync.Mutex
+	departures := make(map[string]int)
+	http.DefaultTransport = openapitest.Transport{Base: http.DefaultTransport, Report: func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		departures[err.Error()]++
+	}}
+	code := postgrestest.Main(m.M)
+	for departure, times := range departures {
+		fmt.Fprintf(os.Stderr, "%d times: %s\n", times, departure)
+		code = max(code, 1)
+	}
+	return code
+}
 
 func TestScripts(t *testing.T) {
 	t.Parallel()

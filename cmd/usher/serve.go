@@ -44,6 +44,7 @@ type server struct {
 	parsed
 	database      databaseFlag
 	defaultClient string
+	docsNote      string
 	log           *slog.Logger
 	announce      *slog.Logger // of the line that others wait for: no log level hides it
 
@@ -180,8 +181,9 @@ func (s *server) build(ctx context.Context) (*provider.Provider, *handlers.Handl
 			now := s.pool.Stats()
 			return handlers.Hashing{Waiting: now.Waiting, Running: now.Running, Done: now.Done, Refused: now.Refused}
 		},
-		Version: readBuildInfo().Version,
-		Log:     s.log,
+		DocsNote: s.docsNote,
+		Version:  readBuildInfo().Version,
+		Log:      s.log,
 	})
 	return p, h, err
 }
