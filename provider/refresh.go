@@ -123,6 +123,14 @@ func (g refreshGrant) used(ctx context.Context, s *session, found storage.Sessio
 		if err != nil {
 			return err
 		}
+		// Whoever committed it may have been told that it did not work.
+		err = p.cfg.Store.ConfirmGrant(ctx, found.ID)
+		if errors.Is(err, storage.ErrNotFound) {
+			return errRefresh
+		}
+		if err != nil {
+			return err
+		}
 		s.replay = &a
 		return nil
 	}

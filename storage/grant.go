@@ -86,6 +86,14 @@ func (s *Store) RotateGrant(ctx context.Context, id string, presented, next, ans
 	return n == 1 && err == nil, err
 }
 
+// ConfirmGrant returns once all that was read of the grant is as safe as a write
+// that was acknowledged, or [ErrNotFound] where the grant has ended. PostgreSQL shows
+// a commit whose wait for the synchronous standby was broken off, which dies with
+// the primary. A commit of our own, which comes after it in the log, waits for both.
+func (s *Store) ConfirmGrant(ctx context.Context, id string) error {
+	return must(s.dialect.single(ctx, `UPDATE grants SET rotated_at = rotated_at WHERE id = $1`, id))
+}
+
 // EndGrant ends the grant and every token of it. A grant that is gone already is
 // no error: its access tokens may outlive it.
 func (s *Store) EndGrant(ctx context.Context, id string) error {

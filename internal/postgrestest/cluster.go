@@ -229,9 +229,43 @@ func (c *Cluster) Kill() {
 	if c.server == nil {
 		return
 	}
-	// The whole group, or its processes would see to an orderly end.
-	syscall.Kill(-c.server.Process.Pid, syscall.SIGKILL) // fails only where it has ended
+	// Its processes are killed before the first one, for those who outlive that see
+	// to an end of their own, and may show what they committed alone. Errors mean
+	// that a process has ended.
+	pid := c.server.Process.Pid
+	syscall.Kill(pid, syscall.SIGSTOP) // so that it starts no other
+	for _, child := range children(pid) {
+		syscall.Kill(child, syscall.SIGKILL)
+	}
+	syscall.Kill(-pid, syscall.SIGKILL)
 	<-c.exited
+}
+
+// KillFirst ends the server's first process alone, as the kernel does when memory
+// is short. The others end when they next look for it.
+func (c *Cluster) KillFirst() {
+	syscall.Kill(-c.server.Process.Pid, syscall.SIGKILL) // each of the others leads a group of its own
+	<-c.exited
+}
+
+// children returns the processes that pid started, none on a system without /proc.
+func children(pid int) (found []int) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is good
+	for _, stat := range stats {
+		text, err := os.ReadFile(stat)
+		if err != nil {
+			continue // it has ended
+		}
+		// The name, in brackets, may hold anything; state and parent follow it.
+		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+		if len(fields) < 2 || fields[1] != strconv.Itoa(pid) {
+			continue
+		}
+		if child, err := strconv.Atoi(filepath.Base(filepath.Dir(stat))); err == nil {
+			found = append(found, child)
+		}
+	}
+	return found
 }
 
 // command runs one of PostgreSQL's programs as the server's account, in a process
