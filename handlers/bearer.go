@@ -28,6 +28,7 @@ func newGuard(c Config, metadataURL string) (*resource.Resource, error) {
 		Active:      checks.Active,
 		MetadataURL: metadataURL,
 		Realm:       realm,
+		Now:         c.Provider.Now,
 	})
 }
 

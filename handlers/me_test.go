@@ -3,7 +3,9 @@ package handlers_test
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -76,6 +78,29 @@ func TestARequestWithoutATokenIsOnlyChallenged(t *testing.T) {
 		}
 		wantHeader(t, w, "WWW-Authenticate", challenge)
 		wantHeader(t, w, "Content-Type", "application/json")
+	}
+}
+
+// The database's clock says how old a token is, not this machine's.
+func TestResourcesGoByTheDatabasesClock(t *testing.T) {
+	t.Parallel()
+	for _, off := range []time.Duration{time.Hour, -time.Hour} {
+		var passed atomic.Int64 // nanoseconds
+		s := newServer(t, func(c *settings) {
+			c.now = func() time.Time { return time.Now().Add(off + time.Duration(passed.Load())) }
+		})
+		token := s.login("ann").Access
+		for _, tt := range []struct {
+			passed time.Duration
+			want   int
+		}{{0, http.StatusOK}, {29 * time.Minute, http.StatusOK}, {30 * time.Minute, http.StatusUnauthorized}} {
+			passed.Store(int64(tt.passed))
+			for _, target := range []string{"/users/me", "/protected"} {
+				if w := s.ask("GET", target, "", bearer(token)); w.Code != tt.want {
+					t.Errorf("a clock off by %v, %s after %v: got %d %s, want %d", off, target, tt.passed, w.Code, w.Body, tt.want)
+				}
+			}
+		}
 	}
 }
 

@@ -55,6 +55,7 @@ type testServer struct {
 type settings struct {
 	handlers.Config
 	pool credentials.PoolConfig
+	now  func() time.Time // the database's clock; this machine's where nil
 }
 
 // newServer makes a server whose issuer and default audience are issuer, unless
@@ -72,7 +73,7 @@ func newServer(t testing.TB, change ...func(*settings)) *testServer {
 		f(&c)
 	}
 
-	store, err := storage.Open(ctx, "sqlite:"+filepath.Join(t.TempDir(), "usher.db"), storage.Options{Migrate: true})
+	store, err := storage.Open(ctx, "sqlite:"+filepath.Join(t.TempDir(), "usher.db"), storage.Options{Migrate: true, Now: c.now})
 	check(t, err)
 	t.Cleanup(func() { store.Close() })
 	s.store = store

@@ -76,6 +76,10 @@ func New(ctx context.Context, c Config) (*Provider, error) {
 	return p, nil
 }
 
+// Now is the time that the provider goes by: all nodes' own where they share a
+// database server, whatever this machine's clock says.
+func (p *Provider) Now() time.Time { return p.cfg.Now() }
+
 // Ready reports why the provider could not issue tokens now: the database does
 // not answer, or there is no signing key.
 func (p *Provider) Ready(ctx context.Context) error {

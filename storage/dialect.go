@@ -49,7 +49,8 @@ type dialect interface {
 // errURL says which databases there are.
 var errURL = errors.New(`write it as sqlite:PATH or postgres://USER@HOST/DATABASE`)
 
-func openDialect(ctx context.Context, url string) (dialect, error) {
+// openDialect opens the database that url names; wall is this machine's clock.
+func openDialect(ctx context.Context, url string, wall func() time.Time) (dialect, error) {
 	scheme, rest, ok := strings.Cut(url, ":")
 	if !ok || rest == "" {
 		return nil, errURL
@@ -58,7 +59,7 @@ func openDialect(ctx context.Context, url string) (dialect, error) {
 	case "sqlite":
 		return openSQLite(ctx, strings.TrimPrefix(rest, "//"))
 	case "postgres", "postgresql":
-		return openPostgres(ctx, url)
+		return openPostgres(ctx, url, wall)
 	default:
 		return nil, fmt.Errorf("unknown engine %q: %w", scheme, errURL)
 	}

@@ -33,15 +33,17 @@ type feed struct {
 	confirmed atomic.Int64 // when the newest poll was sent: nanoseconds since start
 	ahead     atomic.Int64 // of the server's clock, nanoseconds
 	start     time.Time    // monotonic
+	wall      func() time.Time
 
 	cancel context.CancelFunc
 	ended  sync.WaitGroup
 }
 
-// startFeed follows the server until close.
-func startFeed(config *pgx.ConnConfig, channel string) *feed {
+// startFeed follows the server until close. Its clock is ahead of wall by that much.
+func startFeed(config *pgx.ConnConfig, channel string, wall func() time.Time, ahead time.Duration) *feed {
 	ctx, cancel := context.WithCancel(context.Background())
-	f := &feed{config: config, channel: channel, start: time.Now(), cancel: cancel}
+	f := &feed{config: config, channel: channel, start: time.Now(), wall: wall, cancel: cancel}
+	f.ahead.Store(int64(ahead))
 	f.confirmed.Store(-int64(time.Hour))
 	f.dirty.Store(true)
 	f.ended.Go(func() { f.follow(ctx) })
@@ -112,10 +114,10 @@ func (f *feed) listen(ctx context.Context) error {
 func (f *feed) poll(ctx context.Context, conn *pgx.Conn, seen *[2]int64) error {
 	ctx, cancel := context.WithTimeout(ctx, staleAfter)
 	defer cancel()
-	sent := time.Now()
+	sent, read := time.Now(), readClock(f.wall)
 	var now [2]int64
 	var micros int64
-	err := conn.QueryRow(ctx, `SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint,
+	err := conn.QueryRow(ctx, `SELECT `+serverMicros+`,
 			COALESCE((SELECT value FROM settings WHERE name = $1), 0), COALESCE((SELECT value FROM settings WHERE name = $2), 0)`,
 		settingRevocations, settingSigningKeys).Scan(&micros, &now[0], &now[1])
 	if state(err) == stateNoTable { // not migrated yet
@@ -124,9 +126,7 @@ func (f *feed) poll(ctx context.Context, conn *pgx.Conn, seen *[2]int64) error {
 	if err != nil {
 		return err
 	}
-	// The server read its clock somewhere between the two readings of ours.
-	midway := sent.Add(time.Since(sent) / 2)
-	f.ahead.Store(int64(time.UnixMicro(micros).Sub(midway.Round(0))))
+	f.ahead.Store(int64(read.ahead(micros)))
 	if now != *seen {
 		*seen = now
 		f.dirty.Store(true)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -61,7 +62,7 @@ func migrate(ctx context.Context, m *goose.Provider) (from, to int64, err error)
 // its schema, and the files of the migrations that are to come. It changes nothing,
 // but makes the table of versions in a new database.
 func Plan(ctx context.Context, url string) (version int64, files []string, err error) {
-	d, err := openDialect(ctx, url)
+	d, err := openDialect(ctx, url, time.Now)
 	if err != nil {
 		return 0, nil, fmt.Errorf("opening database %s: %w", shown(url), err)
 	}

@@ -29,7 +29,7 @@ type postgresDB struct {
 
 var _ dialect = (*postgresDB)(nil)
 
-func openPostgres(ctx context.Context, url string) (*postgresDB, error) {
+func openPostgres(ctx context.Context, url string, wall func() time.Time) (*postgresDB, error) {
 	config, conns, err := parsePostgres(url)
 	if err != nil {
 		return nil, err
@@ -39,10 +39,17 @@ func openPostgres(ctx context.Context, url string) (*postgresDB, error) {
 	d.pool.SetMaxOpenConns(conns)
 	d.pool.SetMaxIdleConns(conns)
 	var schema sql.NullString
-	if err := d.pool.QueryRowContext(ctx, `SELECT current_schema()`).Scan(&schema); err != nil {
+	// The pool connects first, so that the clock is read in one way there and back.
+	err = d.pool.PingContext(ctx)
+	read := readClock(wall)
+	var micros int64
+	if err == nil {
+		err = d.pool.QueryRowContext(ctx, `SELECT current_schema(), `+serverMicros).Scan(&schema, &micros)
+	}
+	if err != nil {
 		return nil, errors.Join(unreachable(config, err), d.pool.Close())
 	}
-	d.feed = startFeed(config, "usher "+schema.String)
+	d.feed = startFeed(config, "usher "+schema.String, wall, read.ahead(micros))
 	return d, nil
 }
 
@@ -156,7 +163,7 @@ func (d *postgresDB) announce(ctx context.Context, q querier) error {
 
 // now is the server's time, as far as its clock and this machine's run alike since
 // they were last compared.
-func (d *postgresDB) now() time.Time { return time.Now().Add(d.feed.offset()) }
+func (d *postgresDB) now() time.Time { return d.feed.wall().Add(d.feed.offset()) }
 
 // migrator works without the time limits, which are for requests, and under an
 // advisory lock, for nodes start together.

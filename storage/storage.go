@@ -39,6 +39,8 @@ type Options struct {
 	// Now is the clock; where nil, the database server's, or this machine's for an
 	// embedded database.
 	Now func() time.Time
+
+	wall func() time.Time // of a test: this machine's clock
 }
 
 // Store is one database, safe for concurrent use.
@@ -54,7 +56,10 @@ type Store struct {
 // one that does not exist. It returns [ErrSchema] for a database of an older
 // schema unless o.Migrate is set, and [ErrNewer] for one that is too new.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
-	d, err := openDialect(ctx, url)
+	if o.wall == nil {
+		o.wall = time.Now
+	}
+	d, err := openDialect(ctx, url, o.wall)
 	if err != nil {
 		return nil, fmt.Errorf("opening database %s: %w", shown(url), err)
 	}

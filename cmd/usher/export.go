@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -30,7 +29,7 @@ func (c *keyExport) Run(ctx context.Context, w world) error {
 		if err != nil {
 			return err
 		}
-		document := ring.Document(time.Now()).JSON
+		document := ring.Document(admin.Store.Now()).JSON
 		if c.Format == "jwks" {
 			return c.print(w, json.RawMessage(document), func() string { return string(document) + "\n" })
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"time"
 
 	"github.com/usher-oauth/usher/admin"
 	"github.com/usher-oauth/usher/keys"
@@ -97,7 +96,7 @@ func (c *keyRotate) Run(ctx context.Context, w world) error {
 			return err
 		}
 		made := admin.KeyStatus{ID: k.ID, Algorithm: k.Algorithm, State: keys.Signing, CreatedAt: k.CreatedAt, SignsFrom: k.SignsFrom, PublishedUntil: k.PublishedUntil}
-		if k.SignsFrom.After(time.Now()) {
+		if k.SignsFrom.After(ks.Store.Now()) {
 			made.State = keys.Announced
 			w.say("key %s (%s): announced, signs from %s", k.ID, k.Algorithm, clock(k.SignsFrom))
 		} else {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"time"
 
 	"github.com/usher-oauth/usher/storage"
 )
@@ -18,7 +17,7 @@ func (s *server) report(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	key, err := ring.SigningKey(time.Now())
+	key, err := ring.SigningKey(s.store.Now())
 	if err != nil {
 		return err
 	}

@@ -226,7 +226,7 @@ func watchman(pid int) (stop func(), err error) {
 
 // Kill ends the server and all its processes at once, as a power cut would.
 func (c *Cluster) Kill() {
-	if c.server == nil {
+	if c.server == nil || c.ended() {
 		return
 	}
 	// Its processes are killed before the first one, for those who outlive that see
@@ -246,6 +246,15 @@ func (c *Cluster) Kill() {
 func (c *Cluster) KillFirst() {
 	syscall.Kill(-c.server.Process.Pid, syscall.SIGKILL) // each of the others leads a group of its own
 	<-c.exited
+}
+
+func (c *Cluster) ended() bool {
+	select {
+	case <-c.exited:
+		return true
+	default:
+		return false
+	}
 }
 
 // children returns the processes that pid started, none on a system without /proc.
