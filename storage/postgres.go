@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
@@ -72,18 +71,17 @@ func (d *postgresDB) use(f func() error) error {
 
 // single sends one statement, which is one way there and back where a transaction
 // takes three. Like a commit it is not tried again where it may have happened, and
-// not cut off when ctx ends in the middle.
+// not cut off when ctx ends in the middle. The wait for a connection ends with ctx.
 func (d *postgresDB) single(ctx context.Context, query string, args ...any) (n int64, err error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
 	err = d.use(func() error {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeLimit)
+		whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeLimit)
 		defer cancel()
 		for try := 1; ; try++ {
-			n, err = direct{d.pool}.exec(ctx, query, args...)
-			again := serialization(err) || pgconn.SafeToRetry(err)
-			if err == nil || !again || try == writeTries {
+			err := d.connected(ctx, whole, func(conn *sql.Conn) (err error) {
+				n, err = direct{conn}.exec(whole, query, args...)
+				return err
+			})
+			if err == nil || !unsent(err) && !serialization(err) || try == writeTries || whole.Err() != nil || ctx.Err() != nil {
 				return err
 			}
 		}
@@ -91,53 +89,89 @@ func (d *postgresDB) single(ctx context.Context, query string, args ...any) (n i
 	return n, err
 }
 
+// connected runs f on a connection of the pool. The wait for one ends with ctx and
+// with whole, and then nothing has happened.
+func (d *postgresDB) connected(ctx, whole context.Context, f func(*sql.Conn) error) error {
+	waiting, cancel := both(ctx, whole)
+	defer cancel()
+	conn, err := d.pool.Conn(waiting)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return err
+	}
+	defer conn.Close() // gives it back; where it is broken, the pool finds out
+	return f(conn)
+}
+
+// both is ctx, and ends no later than whole.
+func both(ctx, whole context.Context) (context.Context, context.CancelFunc) {
+	deadline, _ := whole.Deadline()
+	return context.WithDeadline(ctx, deadline)
+}
+
 // writeTries is how often a write is begun that the server undid.
 const writeTries = 10
 
 // write runs f in a transaction. It begins anew where the server undid the
 // transaction, or lost it before it was asked to commit. An error of the commit
-// itself may hide that it happened, so it is never tried again.
+// itself may hide that it happened, so it is never tried again. All tries together
+// take at most limit.
 func (d *postgresDB) write(ctx context.Context, limit time.Duration, f func(context.Context, querier) error) error {
 	return d.use(func() error {
+		whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+		defer cancel()
 		for try := 1; ; try++ {
-			again, err := d.try(ctx, limit, f)
+			again, err := d.try(ctx, whole, f)
 			if err == nil || !again || try == writeTries {
 				return err
 			}
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
+			case <-whole.Done():
+				return err
 			case <-time.After(rand.N(time.Duration(try) * 10 * time.Millisecond)):
 			}
 		}
 	})
 }
 
-func (d *postgresDB) try(ctx context.Context, limit time.Duration, f func(context.Context, querier) error) (again bool, err error) {
-	// The transaction does not end with ctx, its statements do: so the commit is
-	// never cut off in the middle, and an error of ctx means that nothing happened.
-	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
-	defer cancel()
-	tx, err := d.pool.BeginTx(whole, nil)
-	if err != nil {
-		return undone(err), fmt.Errorf("beginning a write: %w", err)
+// try runs f in one transaction. That does not end with ctx, its statements do: so
+// the commit is never cut off in the middle, and an error of ctx means that nothing
+// happened.
+func (d *postgresDB) try(ctx, whole context.Context, f func(context.Context, querier) error) (again bool, err error) {
+	committing := false
+	err = d.connected(ctx, whole, func(conn *sql.Conn) error {
+		tx, err := conn.BeginTx(whole, nil)
+		if err != nil {
+			return fmt.Errorf("beginning a write: %w", err)
+		}
+		t := &transaction{direct: direct{tx}}
+		bounded, cancel := both(ctx, whole)
+		defer cancel()
+		err = f(bounded, t)
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			tx.Rollback() //nolint:errcheck // the error of f says more
+			return err
+		}
+		committing = true
+		if err := tx.Commit(); err != nil {
+			return fmt.Errorf("committing: %w", err)
+		}
+		if t.announced {
+			d.feed.mark()
+		}
+		return nil
+	})
+	if committing {
+		return serialization(err), err
 	}
-	t := &transaction{direct: direct{tx}}
-	err = f(ctx, t)
-	if ctx.Err() != nil {
-		err = ctx.Err()
-	}
-	if err != nil {
-		tx.Rollback() //nolint:errcheck // the error of f says more
-		return undone(err), err
-	}
-	if err := tx.Commit(); err != nil {
-		return serialization(err), fmt.Errorf("committing: %w", err)
-	}
-	if t.announced {
-		d.feed.mark()
-	}
-	return false, nil
+	return undone(err), err
 }
 
 func (d *postgresDB) unique(err error) bool { return state(err) == stateUnique }

@@ -55,6 +55,13 @@ func undone(err error) bool {
 	return false
 }
 
+// unsent reports whether a statement that failed so never reached the server: its
+// connection turned out to be a dead one.
+func unsent(err error) bool {
+	// The driver says ErrBadConn of a statement for nothing else.
+	return errors.Is(err, driver.ErrBadConn) || pgconn.SafeToRetry(err)
+}
+
 // unavailable reports whether the fault is with the database and passes.
 func unavailable(err error) bool {
 	if err == nil || errors.Is(err, context.Canceled) {
@@ -74,7 +81,6 @@ func unavailable(err error) bool {
 func broken(err error) bool {
 	var connect *pgconn.ConnectError
 	var network net.Error
-	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err) ||
-		errors.Is(err, driver.ErrBadConn) || errors.Is(err, net.ErrClosed) ||
+	return unsent(err) || errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -27,10 +28,11 @@ type testServer struct {
 	AdminURL string // base URL of the admin address, empty where it is off
 	Dir      string // working directory; its database is usher.db there, if no flag says otherwise
 
-	t      testing.TB
-	env    []string
-	cmd    *exec.Cmd
-	exited chan struct{} // closed when the process is gone
+	t       testing.TB
+	env     []string
+	program string // another usher than the test binary
+	cmd     *exec.Cmd
+	exited  chan struct{} // closed when the process is gone
 
 	mu     sync.Mutex
 	stdout bytes.Buffer
@@ -48,8 +50,9 @@ func startServer(t testing.TB, args ...string) *testServer {
 // site is where servers of one installation run: a folder, and the variables that
 // name a database other than the one there.
 type site struct {
-	dir string
-	env []string
+	dir     string
+	env     []string
+	program string // another usher than the test binary
 }
 
 // startServerIn is startServer in a folder that outlives the server.
@@ -60,7 +63,7 @@ func startServerIn(t testing.TB, dir string, args ...string) *testServer {
 
 func startServerAt(t testing.TB, at site, args ...string) *testServer {
 	t.Helper()
-	s := &testServer{Dir: at.dir, env: at.env, t: t, exited: make(chan struct{})}
+	s := &testServer{Dir: at.dir, env: at.env, program: at.program, t: t, exited: make(chan struct{})}
 	s.cmd = s.command(args...)
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -122,7 +125,7 @@ func (s *testServer) follow(r io.Reader, kept *bytes.Buffer, listening chan<- st
 
 // command is usher with the surroundings of the server.
 func (s *testServer) command(args ...string) *exec.Cmd {
-	cmd := exec.Command("usher", args...)
+	cmd := exec.Command(cmp.Or(s.program, "usher"), args...)
 	cmd.Dir = s.Dir
 	// The demo's temporary folder goes with the rest when a killed one leaves it.
 	cmd.Env = append(os.Environ(), "USHER_ADDR=127.0.0.1:0", "USHER_ADMIN_ADDR=127.0.0.1:0", "TMPDIR="+s.Dir)
