@@ -233,10 +233,10 @@ func TestAWriteSurvivesAnotherTransaction(t *testing.T) {
 // is confirmed once the standby has it, and not before.
 func TestConfirmingWaitsForTheStandby(t *testing.T) {
 	t.Parallel()
-	cluster := postgrestest.NewCluster(t)
-	s := furnished(t, cluster.URL)
-	db := openPostgres(t, postgrestest.With(t, cluster.URL, "synchronous_commit", "local"))
-	execute(t, db, `ALTER SYSTEM SET synchronous_standby_names = 'away'`, `SELECT pg_reload_conf()`)
+	cluster := postgrestest.NewCluster(t, "synchronous_standby_names = 'away'")
+	alone := postgrestest.With(t, cluster.URL, "synchronous_commit", "local")
+	furnished(t, alone)
+	s, db := postgresSchema(cluster.URL).Open(t, storage.Options{}), openPostgres(t, alone)
 	waiting := func(query string) (n int) {
 		err := db.QueryRowContext(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE $1`, query+"%").Scan(&n)
 		if err != nil {

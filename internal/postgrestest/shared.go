@@ -79,7 +79,8 @@ func Schema(t testing.TB) string {
 			t.Errorf("dropping the schema: %v", err)
 		}
 	})
-	return With(t, address, "search_path", name, "pool_max_conns", "6")
+	// A machine that runs all tests may take longer to accept than a server should.
+	return With(t, address, "search_path", name, "pool_max_conns", "6", "connect_timeout", "30")
 }
 
 // Hosts returns the URL of several servers of one cluster.
