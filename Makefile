@@ -23,10 +23,10 @@ test: needs format ## everything that must pass before a change lands
 	$(GO) test -race -shuffle=on ./...
 
 # The race detector needs a C compiler, the end-to-end tests bash, curl, a
-# PostgreSQL, a proxy in front of several nodes, and a browser.
+# PostgreSQL, the proxies that stand in front of several nodes, and a browser.
 .PHONY: needs
 needs:
-	@scripts/needs gcc bash curl postgresql haproxy chromium
+	@scripts/needs gcc bash curl postgresql haproxy nginx chromium
 
 .PHONY: format
 format:

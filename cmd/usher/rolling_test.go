@@ -12,24 +12,39 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/usher-oauth/usher/internal/postgrestest"
 )
 
-// Three nodes behind the proxy of the example, restarted one after the other under
+// Three nodes behind the proxies of the examples, restarted one after the other under
 // load: nobody outside notices.
 func TestARollingRestartFailsNoRequest(t *testing.T) {
 	t.Parallel()
+	for name, start := range map[string]func(*testing.T, []string) *testServer{"HAProxy": startHAProxy, "nginx": startNginx} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			restartBehind(t, start)
+		})
+	}
+}
+
+func restartBehind(t *testing.T, startProxy func(*testing.T, []string) *testServer) {
+	t.Helper()
 	at := onPostgres(t, postgrestest.Schema(t))
 	secret := furnishDurably(t, at)
 	nodes, addresses := make([]*testServer, 3), make([]string, 3)
-	start := func(i int) { nodes[i] = startServerAt(t, at, append(durable, "--addr", addresses[i])...) }
+	flags := append(durable[:len(durable):len(durable)], "--trusted-proxies", "127.0.0.1/32")
+	start := func(i int) {
+		nodes[i] = startServerAt(t, at, append(flags[:len(flags):len(flags)], "--addr", addresses[i])...)
+	}
 	for i := range nodes {
 		addresses[i] = freeAddress(t)
 		start(i)
 	}
 	proxy := startProxy(t, addresses)
+	forwards(t, proxy, nodes)
 
 	var answered atomic.Int64
 	stop := make(chan struct{})
@@ -59,6 +74,40 @@ func TestARollingRestartFailsNoRequest(t *testing.T) {
 	close(stop)
 	clients.Wait()
 	t.Logf("%d requests answered over the restarts of three nodes, none refused", answered.Load())
+}
+
+// forwards demands that a node sees the address of the proxy's client, whatever that
+// claims to have been forwarded for.
+func forwards(t *testing.T, proxy *testServer, nodes []*testServer) {
+	t.Helper()
+	// Not the proxy's own, which is trusted.
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+	client := &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
+	for range nodes {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, proxy.URL+"/protected", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Forwarded-For", "192.0.2.7")
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+	}
+	eventually(t, "the requests are logged with their client's address", func() (bool, string) {
+		var logged []string
+		right := true
+		for _, n := range nodes {
+			for line := range strings.Lines(n.Logs()) {
+				if strings.Contains(line, "route=/protected") {
+					logged = append(logged, line)
+					right = right && strings.Contains(line, "remote=127.0.0.2 ")
+				}
+			}
+		}
+		return right && len(logged) == len(nodes), strings.Join(logged, "")
+	})
 }
 
 // useEverything is one client that logs in, refreshes, calls, introspects and logs
@@ -92,27 +141,58 @@ func useEverything(s *testServer, secret string, answered *atomic.Int64, stop <-
 	}
 }
 
-// startProxy runs HAProxy with the example's configuration in front of the nodes.
-func startProxy(t *testing.T, nodes []string) *testServer {
+// startHAProxy runs HAProxy with the example's configuration in front of the nodes.
+func startHAProxy(t *testing.T, nodes []string) *testServer {
 	t.Helper()
-	config, err := os.ReadFile("../../deploy/haproxy.cfg")
+	front, file := proxyConfig(t, "haproxy.cfg", nodes)
+	return startProxy(t, front, exec.Command("haproxy", "-db", "-f", file))
+}
+
+// startNginx runs nginx in the same way.
+func startNginx(t *testing.T, nodes []string) *testServer {
+	t.Helper()
+	dir := t.TempDir()
+	front, file := proxyConfig(t, "nginx.conf", nodes,
+		// Where it may write while it is not installed.
+		"http {", fmt.Sprintf("pid %[1]s/pid;\nhttp {\nclient_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;", dir))
+	if out, err := exec.Command("nginx", "-t", "-q", "-c", file).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Fatalf("nginx -t: %v\n%s", err, out)
+	}
+	return startProxy(t, front, exec.Command("nginx", "-c", file, "-g", "daemon off;"))
+}
+
+// proxyConfig writes an example with the addresses of now, and returns that of the
+// proxy and the file.
+func proxyConfig(t *testing.T, example string, nodes []string, also ...string) (front, file string) {
+	t.Helper()
+	config, err := os.ReadFile(filepath.Join("../../deploy", example))
 	if err != nil {
 		t.Fatal(err)
 	}
-	front := freeAddress(t)
-	text := strings.NewReplacer("127.0.0.1:8000", front, "127.0.0.1:8011", nodes[0], "127.0.0.1:8012", nodes[1], "127.0.0.1:8013", nodes[2]).Replace(string(config))
-	file := filepath.Join(t.TempDir(), "haproxy.cfg")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	front = freeAddress(t)
+	pairs := append([]string{"127.0.0.1:8000", front, "127.0.0.1:8011", nodes[0], "127.0.0.1:8012", nodes[1], "127.0.0.1:8013", nodes[2]}, also...)
+	for i := 0; i < len(pairs); i += 2 {
+		if !bytes.Contains(config, []byte(pairs[i])) {
+			t.Fatalf("%s: no %q in it", example, pairs[i])
+		}
+	}
+	file = filepath.Join(t.TempDir(), example)
+	if err := os.WriteFile(file, []byte(strings.NewReplacer(pairs...).Replace(string(config))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("haproxy", "-db", "-f", file)
+	return front, file
+}
+
+// startProxy returns once the proxy answers for a node.
+func startProxy(t *testing.T, front string, cmd *exec.Cmd) *testServer {
+	t.Helper()
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cmd.Process.Kill()
+		cmd.Process.Signal(syscall.SIGTERM) // nginx has workers, which a kill leaves
 		cmd.Wait()
 		if t.Failed() {
 			t.Logf("log of the proxy:\n%s", &out)
