@@ -52,7 +52,7 @@ bench: ## the benchmarks, each beside the bare work it cannot do without
 
 .PHONY: soak
 soak: ## the long proofs: SOAK_ROUNDS (100) kills under load, and the like
-	USHER_SOAK_ROUNDS=$(SOAK_ROUNDS) $(GO) test -race -count=1 -timeout 60m -run 'Soak|Kill' ./...
+	USHER_SOAK_ROUNDS=$(SOAK_ROUNDS) $(GO) test -race -count=1 -timeout 90m -run 'Soak|Kill|Failover|Nodes|Rolling' ./...
 
 .PHONY: cover
 cover: ## coverage by package

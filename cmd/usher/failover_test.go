@@ -115,7 +115,7 @@ func TestACutConnectionRefusesRatherThanErrs(t *testing.T) {
 		unavailable, slowest.Round(time.Millisecond), recovered.Round(time.Millisecond))
 }
 
-func openURL(t *testing.T, address string) *sql.DB {
+func openURL(t testing.TB, address string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("pgx", address)
 	if err != nil {
