@@ -31,7 +31,7 @@ func TestWhoGivesUpLeavesTheQueueForAConnection(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer lock.Rollback() //nolint:errcheck // it was ended before, if all went well
+			defer lock.Rollback() // ended before, if all went well
 			// Inserts wait for it as well as updates do, reads do not.
 			if _, err := lock.ExecContext(t.Context(), `LOCK TABLE grants IN SHARE MODE`); err != nil {
 				t.Fatal(err)

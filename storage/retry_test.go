@@ -199,7 +199,7 @@ func TestAWriteSurvivesAnotherTransaction(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer other.Rollback() //nolint:errcheck // it was committed before, if all went well
+			defer other.Rollback() // committed before, if all went well
 			// Whoever waits longer finds the circle, and gives way.
 			execute(t, other, `SET LOCAL deadlock_timeout = '60s'`, `UPDATE settings SET value = value + 1 WHERE name = 'revocations'`)
 			done := make(chan error, 1)

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -15,7 +16,26 @@ func rotationTests() []test {
 		{"puts the next token in the place of the presented one", testRotate},
 		{"refuses any token but the live one", testRotateRefuses},
 		{"has one winner, however many present the token at once", testRotateAtOnce},
+		{"is confirmed without a change, while the grant lives", testConfirm},
 		{"goes on unbroken when every winner rotates again", testRotateChain},
+	}
+}
+
+func testConfirm(t *testing.T, db Database) {
+	s, ctx := open(t, db), t.Context()
+	g := s.login(t, s.user(t, "ann"), s.client(t, "app"))
+	_, err := s.RotateGrant(ctx, g.ID, token(g.ID, 0), token(g.ID, 1), []byte("answer"))
+	check(t, err)
+	want, err := s.Session(ctx, g.ID)
+	check(t, err)
+	s.clock.advance(time.Second)
+	check(t, s.ConfirmGrant(ctx, g.ID))
+	got, err := s.Session(ctx, g.ID)
+	check(t, err)
+	equal(t, "the grant once confirmed", got.Grant, want.Grant)
+	check(t, s.EndGrant(ctx, g.ID))
+	if err := s.ConfirmGrant(ctx, g.ID); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("an ended grant: got %v, want ErrNotFound", err)
 	}
 }
 
