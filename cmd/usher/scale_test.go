@@ -22,9 +22,8 @@ const (
 )
 
 // Over HTTP, requests at a database of millions take about as long as at an empty
-// one. Each is about a session or a user that nobody has asked for since the database
-// grew, and whose rows the server therefore has to find on its disk or the system's
-// cache.
+// one. Each is about a session that nobody has asked for since the database grew, or, a
+// login, about a user that nobody ever asked for.
 func TestSoakRequestsAtALargeDatabase(t *testing.T) {
 	if os.Getenv("USHER_SOAK_ROUNDS") == "" {
 		t.Skip("fills a disk by gigabytes: runs in a soak")
