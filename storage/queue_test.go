@@ -16,7 +16,7 @@ import (
 func TestWhoGivesUpLeavesTheQueueForAConnection(t *testing.T) {
 	t.Parallel()
 	const conns, callers = 4, 32
-	address := postgrestest.With(t, postgrestest.Schema(t), "pool_max_conns", "4")
+	address := postgrestest.With(t, postgrestest.Schema(t), "pool_max_conns", "4", "lock_timeout", "0")
 	s := postgresSchema(address).Open(t, storage.Options{Migrate: true})
 	create := func(ctx context.Context, id string) error {
 		return s.CreateGrant(ctx, storage.Grant{ID: id, Refresh: []byte(id)})
