@@ -32,7 +32,7 @@ func (s *testServer) verified(t *testing.T, token string) map[string]any {
 	t.Helper()
 	var keys jose.JSONWebKeySet
 	check(t, json.Unmarshal(s.ask("GET", "/.well-known/jwks.json", "").Body.Bytes(), &keys))
-	jws, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.ES256})
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
 	check(t, err)
 	header := jws.Signatures[0].Protected
 	if typ := header.ExtraHeaders[jose.HeaderType]; typ != "token-introspection+jwt" {
