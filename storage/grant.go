@@ -41,7 +41,11 @@ func (s Session) Live(now time.Time) bool {
 // CreateGrant adds g, which was never rotated: Previous and Answer are not
 // looked at. It returns [ErrExists] for a taken id.
 func (s *Store) CreateGrant(ctx context.Context, g Grant) error {
-	_, err := s.dialect.single(ctx, `INSERT INTO grants (id, user_id, client_id, user_epoch, client_epoch, scopes, audiences,
+	return s.insertGrant(ctx, s.dialect.single, g)
+}
+
+func (s *Store) insertGrant(ctx context.Context, exec func(context.Context, string, ...any) (int64, error), g Grant) error {
+	_, err := exec(ctx, `INSERT INTO grants (id, user_id, client_id, user_epoch, client_epoch, scopes, audiences,
 			auth_time, expires_at, refresh_hash, rotated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 		g.ID, g.UserID, g.ClientID, g.UserEpoch, g.ClientEpoch, joined(g.Scopes), joined(g.Audiences),

@@ -11,8 +11,8 @@ import (
 const keyMemory = 30 * 24 * time.Hour
 
 // Prune deletes up to limit rows of each kind that nothing can ask for any more:
-// grants expired with all their access tokens, grants that a user's or client's revocation ended, and
-// revocations of expired tokens. It returns how many rows that were, with the
+// grants expired with all their access tokens, grants that a user's or client's revocation ended,
+// revocations of expired tokens, and failures that no longer count. It returns how many rows that were, with the
 // revocations it ticked off for having no grant left; fewer than limit mean that
 // it is done for now. It is safe on any number of nodes at once.
 func (s *Store) Prune(ctx context.Context, limit int) (rows int64, err error) {
@@ -39,6 +39,9 @@ func (s *Store) Prune(ctx context.Context, limit int) (rows int64, err error) {
 		{"past signing keys", func(ctx context.Context, q querier, _ int64) (int64, error) {
 			return q.exec(ctx, `DELETE FROM signing_keys WHERE published_until > 0 AND published_until <= $1`, millis(now.Add(-keyMemory)))
 		}},
+		{"forgotten failures", func(ctx context.Context, q querier, limit int64) (int64, error) {
+			return pruneFailures(ctx, q, millis(now), limit)
+		}},
 	} {
 		n, err := s.pruneStep(ctx, int64(limit), step.run)
 		rows += n
@@ -62,7 +65,14 @@ func (s *Store) PruneLag(ctx context.Context) (time.Duration, error) {
 	if err := s.read.one(ctx, []any{&revocation}, `SELECT COALESCE(MIN(until), 0) FROM revocations`); err != nil {
 		return 0, err
 	}
+	failures, err := oldestFailure(ctx, s.read)
+	if err != nil {
+		return 0, err
+	}
 	now, lag := s.now(), time.Duration(0)
+	if failures > 0 {
+		lag = max(lag, now.Sub(fromMillis(failures)))
+	}
 	if grant > 0 {
 		lag = max(lag, now.Sub(fromMillis(grant).Add(ttl)))
 	}

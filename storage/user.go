@@ -161,6 +161,10 @@ func (s *Store) RemoveUser(ctx context.Context, username string) error {
 		if err := must(q.exec(ctx, `DELETE FROM users WHERE id = $1`, u.ID)); err != nil {
 			return err
 		}
+		// Where somebody logged in from is nobody's business any more.
+		if _, err := q.exec(ctx, `DELETE FROM throttle_lanes WHERE account = $1`, u.ID); err != nil {
+			return err
+		}
 		// No epoch is empty, so nothing of the user lives.
 		return s.revoke(ctx, q, Revocation{Kind: KindUser, Key: u.ID})
 	})

@@ -37,6 +37,7 @@ func Run(t *testing.T, newDatabase func(testing.TB) Database) {
 		{"feed", feedTests()},
 		{"signing keys", keyTests()},
 		{"prune", pruneTests()},
+		{"throttle", throttleTests()},
 		{"life of a store", lifeTests()},
 	} {
 		t.Run(group.name, func(t *testing.T) {

@@ -1,0 +1,474 @@
+package storagetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/usher-oauth/usher/storage"
+)
+
+func throttleTests() []test {
+	return []test{
+		{"ten guesses are free, then each waits twice as long", testDelaysDouble},
+		{"a lane forgets a day after its last wait", testLanesForget},
+		{"parallel guesses spend exactly the lane", testParallelLane},
+		{"parallel guesses spend exactly the account", testParallelAccount},
+		{"parallel guesses spend exactly the network", testParallelNetwork},
+		{"an account fails at most a hundred times in any hour", testAccountHour},
+		{"the same password fails once", testRepeats},
+		{"a right password gives back what it cost", testRefund},
+		{"a user at home is not kept out by strangers", testAtHome},
+		{"what fails at home is not held against the network", testHomeIsNotCounted},
+		{"home is forgotten after thirty days", testHomeExpires},
+		{"Admit makes the grant or nothing", testAdmit},
+		{"the list shows users and networks, and clear frees a user", testThrottleList},
+		{"a removed user leaves no lane", testRemovedUserLane},
+		{"clients are counted for each network", testClientThrottle},
+		{"failures are pruned when they no longer count", testPruneFailures},
+		{"pruning takes no failure that counts again", testPruneRevived},
+	}
+}
+
+// home is a network of these tests.
+const home = "192.0.2.1"
+
+// guess is a password tried at ann's from home, unless changed.
+func guess(password any) storage.Guess {
+	return storage.Guess{Account: "ann", Network: home, Mark: strings.ReplaceAll(fmt.Sprint("mark ", password), " ", "-")}
+}
+
+func from(network, password any) storage.Guess {
+	g := guess(password)
+	g.Network = fmt.Sprint(network)
+	return g
+}
+
+func at(account, password any) storage.Guess {
+	g := guess(password)
+	g.Account = fmt.Sprint(account)
+	return g
+}
+
+// allowed charges a guess and fails the test where it was refused.
+func (n node) allowed(t *testing.T, g storage.Guess) {
+	t.Helper()
+	if _, err := n.Charge(t.Context(), g); err != nil {
+		t.Fatalf("guess %+v: got %v, want it allowed", g, err)
+	}
+}
+
+// refused returns what a guess was refused by and for how long.
+func (n node) refused(t *testing.T, g storage.Guess) (storage.Limit, time.Duration) {
+	t.Helper()
+	_, err := n.Charge(t.Context(), g)
+	var refused *storage.ThrottledError
+	if !errors.As(err, &refused) {
+		t.Fatalf("guess %+v: got %v, want it refused", g, err)
+	}
+	return refused.By, refused.After
+}
+
+func (n node) wantRefused(t *testing.T, g storage.Guess, by storage.Limit, after time.Duration) {
+	t.Helper()
+	if gotBy, gotAfter := n.refused(t, g); gotBy != by || gotAfter != after {
+		t.Errorf("guess %+v: got refused by %s for %v, want by %s for %v", g, gotBy, gotAfter, by, after)
+	}
+}
+
+func testDelaysDouble(t *testing.T, db Database) {
+	s := open(t, db)
+	for i := range storage.FreeGuesses {
+		s.allowed(t, guess(i))
+	}
+	want := []time.Duration{
+		1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600, 3600, 3600,
+	}
+	for i, seconds := range want {
+		delay := seconds * time.Second
+		s.wantRefused(t, guess(fmt.Sprint("early ", i)), storage.LimitDelay, delay)
+		s.clock.advance(delay - time.Millisecond)
+		s.wantRefused(t, guess(fmt.Sprint("early ", i)), storage.LimitDelay, time.Millisecond)
+		s.clock.advance(time.Millisecond)
+		s.allowed(t, guess(fmt.Sprint("after ", i)))
+	}
+}
+
+func testLanesForget(t *testing.T, db Database) {
+	s := open(t, db)
+	for i := range storage.FreeGuesses - 1 {
+		s.allowed(t, guess(i))
+	}
+	s.clock.advance(time.Hour)
+	for i := range storage.FreeGuesses {
+		s.allowed(t, guess(fmt.Sprint("an hour later ", i)))
+	}
+	s.clock.advance(time.Second + 24*time.Hour - time.Millisecond)
+	s.allowed(t, guess("one"))
+	s.wantRefused(t, guess("two"), storage.LimitDelay, 2*time.Second)
+	s.clock.advance(2*time.Second + 24*time.Hour)
+	for i := range storage.FreeGuesses {
+		s.allowed(t, guess(fmt.Sprint("a day later ", i)))
+	}
+}
+
+// spend makes n guesses at once, over three nodes, and returns how many were allowed.
+func spend(t *testing.T, db Database, n int, g func(i int) storage.Guess) (allowed int) {
+	t.Helper()
+	first := open(t, db)
+	nodes := []node{first, openAt(t, db, first.clock), openAt(t, db, first.clock)}
+	var count atomic.Int64
+	together(t, n, func(ctx context.Context, i int) error {
+		repeat, err := nodes[i%3].Charge(ctx, g(i))
+		var refused *storage.ThrottledError
+		if errors.As(err, &refused) {
+			return nil
+		}
+		if err == nil && !repeat {
+			count.Add(1)
+		}
+		return err
+	})
+	return int(count.Load())
+}
+
+func testParallelLane(t *testing.T, db Database) {
+	if got := spend(t, db, 500, func(i int) storage.Guess { return guess(i) }); got != storage.FreeGuesses {
+		t.Errorf("got %d of 500 parallel guesses allowed, want %d", got, storage.FreeGuesses)
+	}
+}
+
+func testParallelAccount(t *testing.T, db Database) {
+	const want = 50
+	got := spend(t, db, 500, func(i int) storage.Guess { return from(fmt.Sprint("net-", i%100), i) })
+	if got != want {
+		t.Errorf("got %d of 500 parallel guesses from 100 networks allowed, want %d", got, want)
+	}
+}
+
+func testParallelNetwork(t *testing.T, db Database) {
+	const want = 500
+	got := spend(t, db, 600, func(i int) storage.Guess { return at(fmt.Sprint("user-", i), i) })
+	if got != want {
+		t.Errorf("got %d of 600 parallel guesses at as many accounts allowed, want %d", got, want)
+	}
+}
+
+// Strangers who never rest and never run out of networks.
+func testAccountHour(t *testing.T, db Database) {
+	s := open(t, db)
+	const step = 9 * time.Second
+	var allowed []time.Time
+	for i := range int(3 * time.Hour / step) {
+		_, err := s.Charge(t.Context(), from(fmt.Sprint("net-", i), i))
+		var refused *storage.ThrottledError
+		switch {
+		case err == nil:
+			allowed = append(allowed, s.clock.Now())
+		case !errors.As(err, &refused) || refused.By != storage.LimitAccount:
+			t.Fatalf("got %v, want a refusal for the account", err)
+		}
+		s.clock.advance(step)
+	}
+	for i, first := range allowed {
+		end, _ := slices.BinarySearchFunc(allowed, first.Add(time.Hour), time.Time.Compare)
+		if got := end - i; got > 100 {
+			t.Fatalf("got %d failures in the hour from %v, want at most 100", got, first)
+		}
+	}
+	if len(allowed) < 150 {
+		t.Errorf("got %d failures in three hours, want about 200: the budget does not come back", len(allowed))
+	}
+}
+
+func testRepeats(t *testing.T, db Database) {
+	s, ctx := open(t, db), t.Context()
+	for range 300 { // not told to be wrong yet: they may be many logins at once
+		s.allowed(t, guess("old"))
+	}
+	for i := range storage.FreeGuesses - 1 {
+		s.allowed(t, guess(i))
+	}
+	s.wantRefused(t, guess("one more"), storage.LimitDelay, time.Second)
+
+	// While others wait the repeat is let through, a hundred times an hour.
+	for i := range 50 {
+		repeat, err := s.Charge(ctx, guess(5))
+		if err != nil || !repeat {
+			t.Fatalf("repeat %d: got %t, %v, want it allowed as a repeat", i, repeat, err)
+		}
+		check(t, s.GuessedWrong(ctx, guess(5), repeat))
+	}
+	s.wantRefused(t, guess(5), storage.LimitRepeats, 72*time.Second)
+	s.clock.advance(time.Second)
+	s.allowed(t, guess("not a repeat"))
+	s.clock.advance(72 * time.Second)
+	s.allowed(t, guess(5))
+
+	// Another account's same password is another guess, and so is another network's.
+	for _, other := range []storage.Guess{at("bob", 5), from("elsewhere", 5)} {
+		if repeat, err := s.Charge(ctx, other); repeat || err != nil {
+			t.Errorf("guess %+v: got repeat %t, %v, want a new guess", other, repeat, err)
+		}
+	}
+}
+
+func testRefund(t *testing.T, db Database) {
+	s, ctx := open(t, db), t.Context()
+	// Each user mistypes four times. At a cost, it would be five in the network's 500.
+	for i := range 200 {
+		user := fmt.Sprint("user-", i)
+		for j := range 5 {
+			s.allowed(t, at(user, j))
+		}
+		check(t, s.GuessedRight(ctx, at(user, 4)))
+	}
+	// A user on the way through many networks.
+	for i := range 50 {
+		network := fmt.Sprint("net-", i)
+		for j := range 5 {
+			s.allowed(t, from(network, j))
+		}
+		check(t, s.GuessedRight(ctx, from(network, 4)))
+	}
+	for i := range storage.FreeGuesses {
+		s.allowed(t, from("net-7", fmt.Sprint("again ", i)))
+	}
+}
+
+func testAtHome(t *testing.T, db Database) {
+	s, ctx := open(t, db), t.Context()
+	s.allowed(t, guess("right"))
+	check(t, s.GuessedRight(ctx, guess("right")))
+	for i := range 50 {
+		s.allowed(t, from(fmt.Sprint("stranger-", i), i))
+	}
+	s.wantRefused(t, from("stranger", "x"), storage.LimitAccount, 72*time.Second)
+	for i := range 500 {
+		s.allowed(t, at(fmt.Sprint("nobody-", i), i))
+	}
+	s.wantRefused(t, at("nobody", "x"), storage.LimitNetwork, 7200*time.Millisecond)
+	s.allowed(t, guess("right"))
+	check(t, s.GuessedRight(ctx, guess("right")))
+	// At home too there is a limit.
+	for i := range storage.FreeGuesses {
+		s.allowed(t, guess(i))
+	}
+	s.wantRefused(t, guess("x"), storage.LimitDelay, time.Second)
+}
+
+func testHomeIsNotCounted(t *testing.T, db Database) {
+	s, ctx := open(t, db), t.Context()
+	for i := range 120 {
+		user := fmt.Sprint("user-", i)
+		s.allowed(t, at(user, "right"))
+		check(t, s.GuessedRight(ctx, at(user, "right")))
+		for j := range 5 {
+			s.allowed(t, at(user, j))
+		}
+	}
+	s.allowed(t, at("a new user", "x"))
+}
+
+func testHomeExpires(t *testing.T, db Database) {
+	s, ctx := open(t, db), t.Context()
+	const day = 24 * time.Hour
+	atHome := func() bool {
+		for i := range 60 {
+			_, err := s.Charge(ctx, from(fmt.Sprint("stranger-", s.clock.Now(), i), i))
+			if refused := (*storage.ThrottledError)(nil); errors.As(err, &refused) {
+				break
+			}
+			check(t, err)
+		}
+		_, err := s.Charge(ctx, guess(fmt.Sprint("at ", s.clock.Now())))
+		return err == nil
+	}
+	login := func() {
+		t.Helper()
+		s.allowed(t, guess("right"))
+		check(t, s.GuessedRight(ctx, guess("right")))
+	}
+	login()
+	for range 3 { // each login begins the days anew, or nearly so
+		s.clock.advance(28 * day)
+		if !atHome() {
+			t.Fatal("28 days after a login: got the user kept out at home")
+		}
+		s.clock.advance(time.Hour)
+		login()
+	}
+	s.clock.advance(storage.KnownFor)
+	if atHome() {
+		t.Error("30 days after the last login: got the user at home, want a stranger")
+	}
+}
+
+func testAdmit(t *testing.T, db Database) {
+	s, ctx := open(t, db), t.Context()
+	ann, app := s.user(t, "ann"), s.client(t, "app")
+	g := s.grant(ann, app)
+	for i := range storage.FreeGuesses {
+		s.allowed(t, guess(i))
+	}
+	check(t, s.Admit(ctx, guess(9), g))
+	s.wantLive(t, "the grant", g, true)
+	for i := range storage.FreeGuesses {
+		s.allowed(t, guess(i))
+	}
+	if err := s.Admit(ctx, guess(9), g); !errors.Is(err, storage.ErrExists) {
+		t.Errorf("the same grant again: got %v, want ErrExists", err)
+	}
+	s.wantRefused(t, guess("x"), storage.LimitDelay, time.Second)
+}
+
+func testThrottleList(t *testing.T, db Database) {
+	s, ctx := open(t, db), t.Context()
+	ann, bob := s.user(t, "ann"), s.user(t, "bob")
+	now := s.clock.Now()
+	list := func() []storage.Throttle {
+		t.Helper()
+		all, err := s.Throttles(ctx)
+		check(t, err)
+		return all
+	}
+	if got := list(); len(got) != 0 {
+		t.Errorf("at first: got %v, want nothing", got)
+	}
+	s.allowed(t, at(bob.ID, 1))
+	s.allowed(t, at("no user", 1))
+	for i := range storage.FreeGuesses {
+		s.allowed(t, at(ann.ID, i))
+	}
+	for i := range 40 {
+		g := at(ann.ID, "x")
+		g.Network = fmt.Sprint("net-", i)
+		s.allowed(t, g)
+	}
+	for i := range 488 {
+		s.allowed(t, at(fmt.Sprint("nobody-", i), i))
+	}
+	check(t, s.GuessedRight(ctx, at(bob.ID, 1)))
+	s.allowed(t, at("the last", 1))
+	var got []storage.Throttle
+	for _, e := range list() {
+		if e.Network == "" || e.Network == home {
+			got = append(got, e)
+		}
+	}
+	equal(t, "the list", got, []storage.Throttle{
+		{Network: home, Failures: 500, Until: now.Add(7200 * time.Millisecond)},
+		{Username: "ann", Failures: 50, Until: now.Add(72 * time.Second)},
+		{Username: "ann", Network: home, Failures: 10, Until: now.Add(time.Second)},
+	})
+	check(t, s.ClearThrottle(ctx, ann.ID))
+	equal(t, "the list after ann was cleared", list(), []storage.Throttle{
+		{Network: home, Failures: 500, Until: now.Add(7200 * time.Millisecond)},
+	})
+	for i := range storage.FreeGuesses {
+		g := at(ann.ID, i)
+		g.Network = "net-1"
+		s.allowed(t, g)
+	}
+	check(t, s.ClearThrottle(ctx, bob.ID))
+	s.allowed(t, at(bob.ID, "at home still"))
+}
+
+func testRemovedUserLane(t *testing.T, db Database) {
+	s, ctx := open(t, db), t.Context()
+	ann := s.user(t, "ann")
+	s.allowed(t, at(ann.ID, 1))
+	check(t, s.GuessedRight(ctx, at(ann.ID, 1)))
+	for i := range 50 {
+		g := at(ann.ID, i)
+		g.Network = fmt.Sprint("net-", i)
+		s.allowed(t, g)
+	}
+	s.allowed(t, at(ann.ID, "at home"))
+	check(t, s.RemoveUser(ctx, "ann"))
+	s.wantRefused(t, at(ann.ID, "at home no more"), storage.LimitAccount, 72*time.Second)
+}
+
+func testClientThrottle(t *testing.T, db Database) {
+	s, ctx := open(t, db), t.Context()
+	for range 50 {
+		check(t, s.ChargeClient(ctx, "api", home))
+	}
+	wantLimit := func(err error, by storage.Limit) {
+		t.Helper()
+		var refused *storage.ThrottledError
+		if !errors.As(err, &refused) || refused.By != by {
+			t.Errorf("got %v, want a refusal by %s", err, by)
+		}
+	}
+	wantLimit(s.ChargeClient(ctx, "api", home), storage.LimitClient)
+	check(t, s.ChargeClient(ctx, "api", "elsewhere"))
+	check(t, s.RefundClient(ctx, "api", home))
+	check(t, s.ChargeClient(ctx, "api", home))
+	for i := range 450 {
+		check(t, s.ChargeClient(ctx, fmt.Sprint("client-", i), home))
+	}
+	wantLimit(s.ChargeClient(ctx, "another", home), storage.LimitClientNetwork)
+	wantLimit(s.ChargeClient(ctx, "", home), storage.LimitClientNetwork)
+	check(t, s.ChargeClient(ctx, "", "elsewhere"))
+}
+
+func testPruneFailures(t *testing.T, db Database) {
+	s, ctx := open(t, db), t.Context()
+	for i := range 30 {
+		s.allowed(t, from(fmt.Sprint("net-", i), i)) // 30 lanes and networks, one account
+		check(t, s.ChargeClient(ctx, "api", fmt.Sprint("net-", i)))
+	}
+	s.allowed(t, from("home", "right"))
+	check(t, s.GuessedRight(ctx, from("home", "right")))
+	if got := s.prune(t, 7); got != 1 { // what home spent was given back
+		t.Errorf("while they count: got %d rows pruned, want 1", got)
+	}
+	s.clock.advance(time.Second)
+	lag, err := s.PruneLag(ctx)
+	check(t, err)
+	if lag != 0 {
+		t.Errorf("while they count: got a lag of %v, want 0", lag)
+	}
+	s.clock.advance(2 * time.Hour)
+	if lag, err = s.PruneLag(ctx); lag < time.Hour || lag > 2*time.Hour {
+		t.Errorf("two hours later: got a lag of %v (%v), want over one", lag, err)
+	}
+	if got, want := s.prune(t, 7), int64(4*30+1); got != want { // and the account
+		t.Errorf("two hours later: got %d rows pruned, want %d", got, want)
+	}
+	s.clock.advance(storage.KnownFor)
+	if got := s.prune(t, 7); got != 1 {
+		t.Errorf("a month later: got %d rows pruned, want the lane of home", got)
+	}
+}
+
+// What is pruned on one node while another counts must not be lost.
+func testPruneRevived(t *testing.T, db Database) {
+	nodes := openTwo(t, db)
+	for round := range 5 {
+		for i := range 20 {
+			nodes[0].allowed(t, at(fmt.Sprint("user-", i), round))
+		}
+		nodes[0].clock.advance(2 * time.Hour)
+		together(t, 21, func(ctx context.Context, i int) error {
+			if i == 20 {
+				_, err := nodes[1].Prune(ctx, 50)
+				return err
+			}
+			_, err := nodes[0].Charge(ctx, at(fmt.Sprint("user-", i), fmt.Sprint("again ", round)))
+			return err
+		})
+		for i := range 20 {
+			repeat, err := nodes[1].Charge(t.Context(), at(fmt.Sprint("user-", i), fmt.Sprint("again ", round)))
+			if err != nil || !repeat {
+				t.Fatalf("round %d, user %d: got repeat %t, %v, want the failure remembered", round, i, repeat, err)
+			}
+		}
+	}
+}
