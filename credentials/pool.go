@@ -168,6 +168,14 @@ func (p *Pool) do(ctx context.Context, units uint64, run func(*spent)) error {
 	}
 }
 
+// Admits returns [ErrBusy] where a job that came now would be refused, and
+// [ErrClosed] once the pool is closed: for callers with something to do first.
+func (p *Pool) Admits() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.admits()
+}
+
 // admit queues a job, unless that is hopeless. The wait is foretold from the
 // work queued and the speed of late, which knows how busy the machine is with
 // other things. Foretelling is all that is needed to refuse at once; the
@@ -176,6 +184,17 @@ func (p *Pool) do(ctx context.Context, units uint64, run func(*spent)) error {
 func (p *Pool) admit(j *job) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err := p.admits(); err != nil {
+		return err
+	}
+	j.place = p.queue.PushBack(j)
+	p.queued += j.units
+	p.changed.Signal()
+	return nil
+}
+
+// admits is Admits. p.mu is held.
+func (p *Pool) admits() error {
 	if p.closed {
 		return ErrClosed
 	}
@@ -183,9 +202,6 @@ func (p *Pool) admit(j *job) error {
 		p.stats.Refused++
 		return ErrBusy
 	}
-	j.place = p.queue.PushBack(j)
-	p.queued += j.units
-	p.changed.Signal()
 	return nil
 }
 

@@ -84,16 +84,23 @@ func condense(secret string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
+// Known is what can be told of a secret without hashing it slowly: ok that it is
+// the one hash was made of, guessable that it is one that somebody brought. Where
+// it is guessable and not ok, only [Secrets.Check] can tell.
+func (s *Secrets) Known(hash, secret string) (ok, guessable bool) {
+	if strings.HasPrefix(hash, generatedPrefix) {
+		return subtle.ConstantTimeCompare([]byte(hash), []byte(HashSecret(secret))) == 1, false
+	}
+	return s.remembers(s.mac(hash, secret)), hash != ""
+}
+
 // Check tells whether secret is the one that [HashSecret] or
 // [Secrets.HashBrought] made hash of. Nothing matches an empty hash. The errors
 // are those of [Pool.Check], and one wrapping [ErrHash] for a hash of neither
 // kind.
 func (s *Secrets) Check(ctx context.Context, hash, secret string) (bool, error) {
-	if hash == "" {
-		return false, nil
-	}
-	if strings.HasPrefix(hash, generatedPrefix) {
-		return subtle.ConstantTimeCompare([]byte(hash), []byte(HashSecret(secret))) == 1, nil
+	if ok, guessable := s.Known(hash, secret); ok || !guessable {
+		return ok, nil
 	}
 	slow, ok := strings.CutPrefix(hash, broughtPrefix)
 	cost, err := ParseHash(slow)
@@ -101,9 +108,6 @@ func (s *Secrets) Check(ctx context.Context, hash, secret string) (bool, error) 
 		return false, refuse(ErrHash, "stored client secret is damaged: give the client a new one")
 	}
 	m := s.mac(hash, secret)
-	if s.remembers(m) {
-		return true, nil
-	}
 	var match bool
 	err = s.pool.do(ctx, 1<<cost, func(w *spent) {
 		// Of many calls that came before the first was done, one pays.

@@ -13,7 +13,7 @@ const contentSignedIntrospection = "application/token-introspection+jwt"
 // introspect answers POST /introspect (RFC 7662, section 2), with a JWT where the
 // caller rather has one (RFC 9701, section 4).
 func (s *server) introspect(w http.ResponseWriter, r *http.Request) error {
-	req, err := readRequest(w, r)
+	req, err := s.readRequest(w, r)
 	if err != nil {
 		return err
 	}

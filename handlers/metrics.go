@@ -50,6 +50,7 @@ func newMetrics(version string, hashing func() Hashing, figures func() provider.
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry.MustRegister(databaseMetrics(figures)...)
+	m.registry.MustRegister(throttleMetrics(figures)...)
 	if hashing != nil {
 		m.registry.MustRegister(hashingMetrics(hashing)...)
 	}
@@ -126,6 +127,18 @@ func databaseMetrics(now func() provider.Figures) []prometheus.Collector {
 		counter("usher_database_connection_waits_total", "Requests that waited for a connection to the database.",
 			func(f provider.Figures) uint64 { return f.ConnectionWaits }),
 	}
+}
+
+func throttleMetrics(now func() provider.Figures) []prometheus.Collector {
+	var all []prometheus.Collector
+	for limit := range provider.Limits() {
+		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name:        "usher_throttled_total",
+			Help:        "Guesses at passwords and client secrets that were refused unseen, by the limit that did.",
+			ConstLabels: prometheus.Labels{"limit": limit},
+		}, func() float64 { return float64(now().Throttled[limit]) }))
+	}
+	return all
 }
 
 func hashingMetrics(now func() Hashing) []prometheus.Collector {

@@ -23,7 +23,7 @@ func (s *server) changePassword(w http.ResponseWriter, r *http.Request, c resour
 	if err != nil {
 		return err
 	}
-	if err := s.Provider.ChangePassword(r.Context(), c, change.Current, change.New); err != nil {
+	if err := s.Provider.ChangePassword(r.Context(), c, change.Current, change.New, s.client(r)); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

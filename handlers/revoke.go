@@ -5,7 +5,7 @@ import "net/http"
 // revoke answers POST /revoke (RFC 7009, section 2): with nothing, whether or
 // not there was a token to revoke.
 func (s *server) revoke(w http.ResponseWriter, r *http.Request) error {
-	req, err := readRequest(w, r)
+	req, err := s.readRequest(w, r)
 	if err != nil {
 		return err
 	}

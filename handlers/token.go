@@ -8,7 +8,7 @@ import (
 
 // token answers POST /token (RFC 6749, section 3.2).
 func (s *server) token(w http.ResponseWriter, r *http.Request) error {
-	req, err := readRequest(w, r)
+	req, err := s.readRequest(w, r)
 	if err != nil {
 		return err
 	}
@@ -19,11 +19,16 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, t)
 }
 
-// readRequest reads a form and the client that sent it, as the three endpoints
-// for clients take them.
-func readRequest(w http.ResponseWriter, r *http.Request) (*provider.Request, error) {
+// readRequest reads a form, the client that sent it and the address it came from,
+// as the three endpoints for clients take them.
+func (s *server) readRequest(w http.ResponseWriter, r *http.Request) (*provider.Request, error) {
 	if _, err := readBody(w, r); err != nil {
 		return nil, err
 	}
-	return provider.ReadRequest(r)
+	req, err := provider.ReadRequest(r)
+	if err != nil {
+		return nil, err
+	}
+	req.From = s.client(r)
+	return req, nil
 }

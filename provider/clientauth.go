@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/storage"
 )
 
@@ -95,7 +96,7 @@ func invalidClient(description string, header bool) *Problem {
 }
 
 // authenticate returns the client behind the request. Unknown, disabled and
-// unproven clients get the same answer.
+// unproven clients get the same answer, and are counted alike.
 func (p *Provider) authenticate(ctx context.Context, r *Request) (storage.Client, error) {
 	creds := r.client
 	if creds.id == "" {
@@ -106,32 +107,95 @@ func (p *Provider) authenticate(ctx context.Context, r *Request) (storage.Client
 	}
 	failed := invalidClient("Client authentication failed: unknown client, wrong secret, or a public client that sent one.", creds.header)
 	client, err := p.cfg.Store.Client(ctx, creds.id)
-	if errors.Is(err, storage.ErrNotFound) {
-		return storage.Client{}, failed
-	}
-	if err != nil {
+	known := !errors.Is(err, storage.ErrNotFound)
+	if known && err != nil {
 		return storage.Client{}, err
 	}
-	proven := client.Public && len(creds.secrets) == 0
-	if !client.Public {
-		proven, err = p.checkSecrets(ctx, client, creds.secrets)
-		if err != nil {
-			return storage.Client{}, p.overloaded(err)
+	from := network(r.From)
+	var proven, counted bool
+	switch {
+	case !known:
+	case client.Public:
+		proven = len(creds.secrets) == 0
+	default:
+		if proven, counted, err = p.prove(ctx, client, creds.secrets, from); err != nil {
+			return storage.Client{}, err
 		}
 	}
-	if !proven || client.Disabled {
-		return storage.Client{}, failed
+	if proven && !client.Disabled {
+		return client, nil
 	}
-	return client, nil
+	if !counted {
+		if err := p.chargeClient(ctx, creds.id, from); err != nil {
+			return storage.Client{}, err
+		}
+	}
+	return storage.Client{}, failed
 }
 
-// checkSecrets tries the readings of the sent secret on the client's live hashes.
-func (p *Provider) checkSecrets(ctx context.Context, client storage.Client, secrets []string) (bool, error) {
+// prove tells whether one of the readings of the sent secret is the client's, and
+// whether the try was counted as a failure. A secret that was generated needs no
+// count before it is looked at, for nobody guesses one; that of a client that
+// somebody brought does, but for the first time in this process alone. So the
+// requests of machines cost no write, nor a look at the counters.
+func (p *Provider) prove(ctx context.Context, client storage.Client, secrets []string, from string) (proven, counted bool, err error) {
+	hashes := p.liveHashes(client)
+	var guessable bool
+	for _, secret := range secrets {
+		for _, hash := range hashes {
+			ok, brought := p.secrets.Known(hash, secret)
+			if ok && brought {
+				// Or a guess that is refused would still tell whether it is right.
+				err = p.throttle.clients.check(client.ID, from, p.cfg.Now())
+			}
+			if ok {
+				return err == nil, false, p.throttled(err)
+			}
+			guessable = guessable || brought
+		}
+	}
+	if !guessable {
+		return false, false, nil
+	}
+	// Many that send the same at once, as after a restart, are one try.
+	same := p.throttle.mac("secret", client.ID+" "+from, strings.Join(append(hashes, secrets...), "\x00"))
+	outcome := p.throttle.clients.same.DoChan(same, func() (any, error) {
+		return p.guessSecret(context.WithoutCancel(ctx), client, hashes, secrets, from)
+	})
+	select {
+	case <-ctx.Done():
+		return false, true, ctx.Err()
+	case o := <-outcome:
+		return o.Err == nil && o.Val.(bool), true, o.Err
+	}
+}
+
+// guessSecret checks a secret that somebody brought, after counting it as a failure.
+func (p *Provider) guessSecret(ctx context.Context, client storage.Client, hashes, secrets []string, from string) (bool, error) {
+	if err := p.cfg.Pool.Admits(); err != nil {
+		return false, p.overloaded(err)
+	}
+	if err := p.chargeClient(ctx, client.ID, from); err != nil {
+		return false, err
+	}
+	ok, err := p.checkSecrets(ctx, hashes, secrets)
+	if ok && !client.Disabled || errors.Is(err, credentials.ErrBusy) {
+		err = errors.Join(err, p.cfg.Store.RefundClient(ctx, client.ID, from))
+	}
+	return ok, p.overloaded(err)
+}
+
+// liveHashes are those of the client's secret, and of the one before while it works.
+func (p *Provider) liveHashes(client storage.Client) []string {
 	hashes := []string{client.SecretHash}
 	if p.cfg.Now().Before(client.OldSecretUntil) {
 		hashes = append(hashes, client.OldSecretHash)
 	}
-	hashes = slices.DeleteFunc(hashes, func(h string) bool { return h == "" })
+	return slices.DeleteFunc(hashes, func(h string) bool { return h == "" })
+}
+
+// checkSecrets tries the readings of the sent secret on hashes.
+func (p *Provider) checkSecrets(ctx context.Context, hashes, secrets []string) (bool, error) {
 	for _, secret := range secrets {
 		for _, hash := range hashes {
 			if ok, err := p.secrets.Check(ctx, hash, secret); ok || err != nil {

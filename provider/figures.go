@@ -12,6 +12,8 @@ type Figures struct {
 	PruneLag    time.Duration // how long the oldest dead row has waited to be deleted
 	Pruned      uint64        // rows deleted since the start
 
+	Throttled map[string]uint64 // guesses refused since the start, by the limit that did
+
 	ConnectionsInUse, ConnectionsIdle int
 	ConnectionWaits                   uint64 // since the start, for want of a free connection
 }
@@ -27,6 +29,7 @@ func (p *Provider) Figures() Figures {
 		FeedAge:          p.cfg.Store.FeedAge(),
 		PruneLag:         time.Duration(p.pruneLag.Load()),
 		Pruned:           p.pruned.Load(),
+		Throttled:        p.throttle.figures(),
 		ConnectionsInUse: connections.InUse,
 		ConnectionsIdle:  connections.Idle,
 		ConnectionWaits:  uint64(connections.WaitCount),

@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"context"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,9 @@ import (
 	"github.com/usher-oauth/usher/provider"
 	"github.com/usher-oauth/usher/storage"
 )
+
+// nowhere is the address of a peer that has none.
+var nowhere netip.Addr
 
 func TestEveryRefusedLoginLooksAlike(t *testing.T) {
 	t.Parallel()
@@ -183,12 +187,12 @@ func TestChangePassword(t *testing.T) {
 		"nothing":                  {"", "", 400, "invalid_request"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantProblem(t, s.ChangePassword(t.Context(), c, tt.current, tt.next), tt.status, tt.code)
+			wantProblem(t, s.ChangePassword(t.Context(), c, tt.current, tt.next, nowhere), tt.status, tt.code)
 		})
 	}
 	s.wantActive("after refusals", true, caller.AccessToken, elsewhere.AccessToken, elsewhere.RefreshToken)
 
-	if err := s.ChangePassword(t.Context(), c, password, next); err != nil {
+	if err := s.ChangePassword(t.Context(), c, password, next, nowhere); err != nil {
 		t.Fatal(err)
 	}
 	s.wantActive("elsewhere", false, elsewhere.AccessToken, elsewhere.RefreshToken)
@@ -200,7 +204,7 @@ func TestChangePassword(t *testing.T) {
 	s.mustToken("grant_type", "password", "username", "ann", "password", next)
 
 	// Once more from the same session: it is kept again.
-	if err := s.ChangePassword(t.Context(), c, next, password); err != nil {
+	if err := s.ChangePassword(t.Context(), c, next, password, nowhere); err != nil {
 		t.Fatal(err)
 	}
 	s.wantActive("the session that called twice", true, caller.AccessToken, refreshed.AccessToken, refreshed.RefreshToken)
@@ -231,7 +235,7 @@ func TestAResetWinsOverAChangeUnderWay(t *testing.T) {
 	c := s.claims(s.login().AccessToken)
 	var wg sync.WaitGroup
 	for range 20 {
-		wg.Go(func() { s.ChangePassword(t.Context(), c, password, "what the thief wants") })
+		wg.Go(func() { s.ChangePassword(t.Context(), c, password, "what the thief wants", nowhere) })
 	}
 	if err := s.users.SetPassword(t.Context(), "ann", "what the operator set"); err != nil {
 		t.Fatal(err)
@@ -242,7 +246,7 @@ func TestAResetWinsOverAChangeUnderWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantProblem(t, s.ChangePassword(t.Context(), c, password, "what the thief wants"), 403, "access_denied")
+	wantProblem(t, s.ChangePassword(t.Context(), c, password, "what the thief wants", nowhere), 403, "access_denied")
 	after, err := s.store.UserByName(t.Context(), "ann")
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 
 	"github.com/ory/fosite"
@@ -33,17 +34,21 @@ func (g passwordGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.
 	if username == "" || password == "" {
 		return invalidRequest("Parameters \"username\" and \"password\" are both needed.")
 	}
-	user, err := g.p.login(ctx, username, password)
+	user, guess, err := g.p.login(ctx, username, password, s.request.From)
 	if err != nil {
 		return err
 	}
 	// Only now: an earlier answer would tell what the user may do.
 	scopes := scope.Intersect(r.GetRequestedScopes(), user.Scopes)
 	if len(scopes) == 0 {
+		// No grant will tell the throttle that the password was right.
+		if err := g.p.cfg.Store.GuessedRight(ctx, guess); err != nil {
+			return err
+		}
 		return errNoScope
 	}
 	r.SetRequestedScopes(scopes)
-	s.user = user
+	s.user, s.guess = user, guess
 	return nil
 }
 
@@ -74,34 +79,42 @@ func (g passwordGrant) PopulateTokenEndpointResponse(ctx context.Context, r fosi
 		s.grant.Refresh = hashToken(s.answer.RefreshToken)
 		s.grant.ExpiresAt = now.Add(p.cfg.RefreshTokenTTL)
 	}
-	if err := p.cfg.Store.CreateGrant(ctx, s.grant); err != nil {
+	if err := p.cfg.Store.Admit(ctx, s.guess, s.grant); err != nil {
 		return err
 	}
 	respond(s, response)
 	return nil
 }
 
-// login returns the user of that name and password. Every refusal is errLogin,
-// after the same reads and the same work: a user that is not there or is disabled
-// is compared as one without a password.
-func (p *Provider) login(ctx context.Context, username, password string) (storage.User, error) {
+// login returns the user of that name and password, and the guess that it was.
+// Every refusal is errLogin, after the same reads, the same writes and the same
+// work: a user that is not there or is disabled is compared as one without a
+// password.
+func (p *Provider) login(ctx context.Context, username, password string, from netip.Addr) (storage.User, storage.Guess, error) {
 	name, nameErr := credentials.Username(username)
 	user, err := p.cfg.Store.UserByName(ctx, name)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		return storage.User{}, err
+		return storage.User{}, storage.Guess{}, err
+	}
+	account := user.ID
+	switch {
+	case nameErr != nil:
+		account = p.throttle.nobody(username)
+	case err != nil:
+		account = p.throttle.nobody(name)
 	}
 	refused := nameErr != nil || err != nil || user.Disabled
 	if refused {
 		user.PasswordHash = ""
 	}
-	ok, err := p.checkPassword(ctx, &user, password)
+	guess, ok, err := p.guess(ctx, &user, account, password, from)
 	if err != nil {
-		return storage.User{}, err
+		return storage.User{}, storage.Guess{}, err
 	}
 	if refused || !ok {
-		return storage.User{}, errLogin
+		return storage.User{}, storage.Guess{}, errLogin
 	}
-	return user, nil
+	return user, guess, nil
 }
 
 // checkPassword compares a password with the user's hash, and renews a hash of

@@ -44,6 +44,8 @@ type Provider struct {
 	live    *live
 	fosite  *fosite.Fosite
 
+	throttle *throttle
+
 	pruned   atomic.Uint64
 	pruneLag atomic.Int64 // nanoseconds
 }
@@ -68,6 +70,8 @@ func New(ctx context.Context, c Config) (*Provider, error) {
 		secrets: credentials.NewSecrets(c.Pool),
 		refresh: refreshTokens{macKeys: c.Master.Derive("refresh token")},
 		live:    newLive(c.Store, c.LoadKeys),
+
+		throttle: newThrottle(c.Master.Derive("throttle")[0]),
 	}
 	p.fosite = p.newFosite()
 	if err := p.live.refresh(ctx); err != nil {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 )
@@ -33,6 +34,10 @@ var parameters = map[string]bool{
 // Request is a well-formed request to an OAuth endpoint. It holds secrets: never
 // log it.
 type Request struct {
+	// From is the address of whoever sent it, not that of a proxy; invalid where
+	// there is none. Guesses are counted by it.
+	From netip.Addr
+
 	form   url.Values // known parameters that have a value
 	client clientCredentials
 }

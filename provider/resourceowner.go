@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 
 	"github.com/usher-oauth/usher/accesstoken"
 	"github.com/usher-oauth/usher/credentials"
@@ -55,9 +56,10 @@ func (p *Provider) userOf(ctx context.Context, c accesstoken.Claims) (storage.Us
 }
 
 // ChangePassword replaces the password of the user behind a verified token and
-// ends every session and token of the user but the one that asks. A wrong current
-// password and a new one against the rules are [Problem]s.
-func (p *Provider) ChangePassword(ctx context.Context, c accesstoken.Claims, current, next string) error {
+// ends every session and token of the user but the one that asks, from an address.
+// A wrong current password, which counts as a failed login, and a new one against
+// the rules are [Problem]s.
+func (p *Provider) ChangePassword(ctx context.Context, c accesstoken.Claims, current, next string, from netip.Addr) error {
 	if current == "" || next == "" {
 		return invalidRequest("current_password and new_password are both needed.")
 	}
@@ -69,12 +71,15 @@ func (p *Provider) ChangePassword(ctx context.Context, c accesstoken.Claims, cur
 		return err
 	}
 	wrong := &Problem{Status: http.StatusForbidden, Code: codeAccessDenied, Description: "The current password is wrong."}
-	ok, err := p.checkPassword(ctx, &user, current)
+	guess, ok, err := p.guess(ctx, &user, user.ID, current, from)
 	if err != nil {
 		return err
 	}
 	if !ok {
 		return wrong
+	}
+	if err := p.cfg.Store.GuessedRight(ctx, guess); err != nil {
+		return err
 	}
 	hash, err := p.cfg.Pool.Hash(ctx, next)
 	if err != nil {

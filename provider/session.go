@@ -15,6 +15,7 @@ type session struct {
 	client  storage.Client
 	user    storage.User  // of the password and refresh grants
 	grant   storage.Grant // likewise
+	guess   storage.Guess // of the password grant
 	replay  *answer       // the answer to a retried refresh
 	answer  Token
 }

@@ -59,7 +59,7 @@ const (
 	LimitAccount       Limit = "account"        // an account failed from everywhere
 	LimitNetwork       Limit = "network"        // a network that failed at many accounts
 	LimitClient        Limit = "client"         // a client failed from one network
-	LimitClientNetwork Limit = "client network" // a network that failed at many clients
+	LimitClientNetwork Limit = "client_network" // a network that failed at many clients
 )
 
 // Limits returns all of them.

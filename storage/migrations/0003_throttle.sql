@@ -21,7 +21,7 @@ CREATE INDEX throttle_lanes_expiry ON throttle_lanes (expires_at);
 -- What an account, a network, or a client may fail. Each failure moves a time ahead
 -- by what it costs; a time that is past is a budget not touched.
 CREATE TABLE throttle_budgets (
-    kind          TEXT   NOT NULL,        -- account, network, client, client network
+    kind          TEXT   NOT NULL,        -- account, network, client, client_network
     key           TEXT   NOT NULL,
     until         BIGINT NOT NULL,        -- when all is paid back
     PRIMARY KEY (kind, key)
