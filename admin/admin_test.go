@@ -40,10 +40,10 @@ func newUsers(tb testing.TB) *admin.Users {
 	return &admin.Users{Store: openStore(tb), Pool: newPool(tb)}
 }
 
-// add adds a user with the password "swordfish".
+// add adds a user with the password "sword-fish".
 func add(tb testing.TB, users *admin.Users, name string) storage.User {
 	tb.Helper()
-	u, err := users.Add(tb.Context(), admin.NewUser{Username: name}, "swordfish")
+	u, err := users.Add(tb.Context(), admin.NewUser{Username: name}, "sword-fish")
 	if err != nil {
 		tb.Fatal(err)
 	}

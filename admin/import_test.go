@@ -56,7 +56,7 @@ func TestImportHashesPlainPasswords(t *testing.T) {
 	users := newUsers(t)
 	var in strings.Builder
 	for i := range 20 {
-		fmt.Fprintf(&in, `{"username":"user%d","password":"swordfish%d"}`+"\n", i, i)
+		fmt.Fprintf(&in, `{"username":"user%d","password":"sword-fish%d"}`+"\n", i, i)
 	}
 	fmt.Fprintf(&in, `{"username":"old","hashed_password":"%s","disabled":true}`, secretAt12)
 	type step struct{ done, total int }
@@ -75,7 +75,7 @@ func TestImportHashesPlainPasswords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		res, err := users.Pool.Check(t.Context(), u.PasswordHash, fmt.Sprintf("swordfish%d", i), 0)
+		res, err := users.Pool.Check(t.Context(), u.PasswordHash, fmt.Sprintf("sword-fish%d", i), 0)
 		if want := (credentials.Result{OK: true}); err != nil || res != want || u.PasswordCost != cost {
 			t.Errorf("%s: got %+v at cost %d, %v, want %+v at %d", u.Username, res, u.PasswordCost, err, want, cost)
 		}
@@ -90,7 +90,7 @@ func TestImportHashesPlainPasswords(t *testing.T) {
 
 func TestImportIsAllOrNothing(t *testing.T) {
 	t.Parallel()
-	for _, credential := range []string{`"password":"swordfish"`, `"hashed_password":"` + secretAt12 + `"`} {
+	for _, credential := range []string{`"password":"sword-fish"`, `"hashed_password":"` + secretAt12 + `"`} {
 		t.Run(credential, func(t *testing.T) {
 			t.Parallel()
 			users := newUsers(t)
@@ -118,7 +118,7 @@ func TestImportUpdates(t *testing.T) {
 	users := newUsers(t)
 	ann := add(t, users, "ann")
 	lives := login(t, users.Store, ann, addClient(t, users.Store, "app"))
-	in := parse(t, `[{"username":"ann","email":"ann@example.com","scopes":"a","password":"marlin-42"},{"username":"bob","password":"swordfish"}]`)
+	in := parse(t, `[{"username":"ann","email":"ann@example.com","scopes":"a","password":"marlin-42"},{"username":"bob","password":"sword-fish"}]`)
 	if n, err := users.Import(t.Context(), in, true, nil); n != 2 || err != nil {
 		t.Fatalf("got %d, %v, want 2", n, err)
 	}
@@ -165,7 +165,7 @@ func TestImportStops(t *testing.T) {
 	t.Parallel()
 	users := newUsers(t)
 	for name, in := range map[string]string{
-		"hashing": `{"username":"ann","password":"swordfish"}`,
+		"hashing": `{"username":"ann","password":"sword-fish"}`,
 		"writing": `{"username":"ann","hashed_password":"` + secretAt12 + `"}`,
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -175,7 +175,7 @@ func TestImportStops(t *testing.T) {
 		}
 	}
 	users.Pool.Close()
-	n, err := users.Import(t.Context(), parse(t, `{"username":"ann","password":"swordfish"}`), true, nil)
+	n, err := users.Import(t.Context(), parse(t, `{"username":"ann","password":"sword-fish"}`), true, nil)
 	if n != 0 || !errors.Is(err, credentials.ErrClosed) {
 		t.Errorf("without a pool: got %d, %v, want ErrClosed", n, err)
 	}

@@ -64,7 +64,7 @@ func (u *ImportedUser) check() error {
 	case u.Password != "" && u.HashedPassword != "":
 		return refuse(ErrRefused, "both password and hashed_password are given: keep one of them")
 	case u.Password != "":
-		err = credentials.CheckPassword(u.Password)
+		err = credentials.CheckPassword(u.Password, u.Username, u.Email)
 	case u.HashedPassword != "":
 		_, err = credentials.ParseHash(u.HashedPassword)
 	default:

@@ -34,7 +34,7 @@ func (u *Users) Add(ctx context.Context, n NewUser, password string) (storage.Us
 	if err := checkProfile(n.Email, n.FullName, n.Scopes); err != nil {
 		return storage.User{}, err
 	}
-	hash, err := u.hash(ctx, password)
+	hash, err := u.hash(ctx, password, name, n.Email)
 	if err != nil {
 		return storage.User{}, err
 	}
@@ -78,7 +78,7 @@ func (u *Users) SetPassword(ctx context.Context, name, password string) error {
 	if err != nil {
 		return err
 	}
-	hash, err := u.hash(ctx, password)
+	hash, err := u.hash(ctx, password, user.Username, user.Email)
 	if err != nil {
 		return err
 	}
@@ -121,8 +121,9 @@ func (u *Users) named(raw, doing string, do func(name string) error) error {
 	return about(doing, "user", name, do(name))
 }
 
-func (u *Users) hash(ctx context.Context, password string) (string, error) {
-	if err := credentials.CheckPassword(password); err != nil {
+// hash makes a hash of a password that its user, known by names, may have.
+func (u *Users) hash(ctx context.Context, password string, names ...string) (string, error) {
+	if err := credentials.CheckPassword(password, names...); err != nil {
 		return "", err
 	}
 	return u.Pool.Hash(ctx, password)

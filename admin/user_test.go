@@ -17,7 +17,7 @@ import (
 func TestAddUser(t *testing.T) {
 	t.Parallel()
 	users := newUsers(t)
-	got, err := users.Add(t.Context(), admin.NewUser{Username: "JohnDoe", Email: "john@example.com", FullName: "John Doe"}, "swordfish")
+	got, err := users.Add(t.Context(), admin.NewUser{Username: "JohnDoe", Email: "john@example.com", FullName: "John Doe"}, "sword-fish")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,14 +28,14 @@ func TestAddUser(t *testing.T) {
 	if got.ID == "" || got.Epoch == "" || got.CreatedAt.IsZero() {
 		t.Errorf("got %+v, want what storage gives too", got)
 	}
-	if res, err := users.Pool.Check(t.Context(), got.PasswordHash, "swordfish", 0); err != nil || !res.OK {
+	if res, err := users.Pool.Check(t.Context(), got.PasswordHash, "sword-fish", 0); err != nil || !res.OK {
 		t.Errorf("checking the password: got %+v, %v, want OK", res, err)
 	}
 	shown, err := users.Show(t.Context(), "JOHNDOE")
 	if diff := cmp.Diff(got, shown); err != nil || diff != "" {
 		t.Errorf("shown by another form of the name: %v (-want +got):\n%s", err, diff)
 	}
-	if _, err := users.Add(t.Context(), admin.NewUser{Username: "johnDOE"}, "swordfish"); !errors.Is(err, storage.ErrExists) || err.Error() != `user "johndoe" already exists` {
+	if _, err := users.Add(t.Context(), admin.NewUser{Username: "johnDOE"}, "sword-fish"); !errors.Is(err, storage.ErrExists) || err.Error() != `user "johndoe" already exists` {
 		t.Errorf("same name in another form: got %v, want ErrExists in words", err)
 	}
 }
@@ -50,14 +50,14 @@ func TestAddUserObeysRules(t *testing.T) {
 		is       error
 		want     string
 	}{
-		{"name", admin.NewUser{Username: "john doe"}, "swordfish", credentials.ErrUsername, "U+0020"},
+		{"name", admin.NewUser{Username: "john doe"}, "sword-fish", credentials.ErrUsername, "U+0020"},
 		{"short password", admin.NewUser{Username: "ann"}, "secret", credentials.ErrPassword, "at least 8"},
 		{"long password", admin.NewUser{Username: "ann"}, strings.Repeat("x", 73), credentials.ErrPassword, "at most 72"},
-		{"scope", admin.NewUser{Username: "ann", Scopes: []string{`a"b`}}, "swordfish", scope.ErrMalformed, `a\"b`},
-		{"scopes in one", admin.NewUser{Username: "ann", Scopes: []string{"a b"}}, "swordfish", scope.ErrMalformed, "one scope"},
-		{"control character", admin.NewUser{Username: "ann", FullName: "\x1b[31mAnn"}, "swordfish", admin.ErrRefused, "full name has the control character U+001B"},
-		{"e-mail address", admin.NewUser{Username: "ann", Email: "ann\xff"}, "swordfish", admin.ErrRefused, "e-mail address is not valid UTF-8"},
-		{"long name", admin.NewUser{Username: "ann", FullName: strings.Repeat("x", 1025)}, "swordfish", admin.ErrRefused, "1025 bytes"},
+		{"scope", admin.NewUser{Username: "ann", Scopes: []string{`a"b`}}, "sword-fish", scope.ErrMalformed, `a\"b`},
+		{"scopes in one", admin.NewUser{Username: "ann", Scopes: []string{"a b"}}, "sword-fish", scope.ErrMalformed, "one scope"},
+		{"control character", admin.NewUser{Username: "ann", FullName: "\x1b[31mAnn"}, "sword-fish", admin.ErrRefused, "full name has the control character U+001B"},
+		{"e-mail address", admin.NewUser{Username: "ann", Email: "ann\xff"}, "sword-fish", admin.ErrRefused, "e-mail address is not valid UTF-8"},
+		{"long name", admin.NewUser{Username: "ann", FullName: strings.Repeat("x", 1025)}, "sword-fish", admin.ErrRefused, "1025 bytes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -78,7 +78,7 @@ func TestAddUserObeysRules(t *testing.T) {
 func TestUserScopes(t *testing.T) {
 	t.Parallel()
 	users := newUsers(t)
-	none, err := users.Add(t.Context(), admin.NewUser{Username: "ann", Scopes: []string{}}, "swordfish")
+	none, err := users.Add(t.Context(), admin.NewUser{Username: "ann", Scopes: []string{}}, "sword-fish")
 	if err != nil || len(none.Scopes) != 0 {
 		t.Errorf("added with an empty list: got %q, %v, want no scopes", none.Scopes, err)
 	}
@@ -149,7 +149,7 @@ func TestSetPassword(t *testing.T) {
 	if err != nil || ann.PasswordCost != cost {
 		t.Errorf("got cost %d, %v, want %d", ann.PasswordCost, err, cost)
 	}
-	for password, want := range map[string]bool{"swordfish": false, "marlin-42": true} {
+	for password, want := range map[string]bool{"sword-fish": false, "marlin-42": true} {
 		if got, err := users.Pool.Check(t.Context(), ann.PasswordHash, password, 0); err != nil || got.OK != want {
 			t.Errorf("password %q: got %+v, %v, want OK %t", password, got, err, want)
 		}
@@ -165,7 +165,7 @@ func TestUnknownUser(t *testing.T) {
 	tokens := &admin.Tokens{Store: users.Store}
 	for name, do := range map[string]func(name string) error{
 		"show":         func(name string) error { _, err := users.Show(t.Context(), name); return err },
-		"set password": func(name string) error { return users.SetPassword(t.Context(), name, "swordfish") },
+		"set password": func(name string) error { return users.SetPassword(t.Context(), name, "sword-fish") },
 		"set scopes":   func(name string) error { return users.SetScopes(t.Context(), name, nil) },
 		"disable":      func(name string) error { return users.Disable(t.Context(), name) },
 		"enable":       func(name string) error { return users.Enable(t.Context(), name) },
@@ -212,12 +212,12 @@ func TestStorageFaultIsTold(t *testing.T) {
 		t.Errorf("got %v, want another error than ErrNotFound", err)
 	}
 	oneLine(t, err, `reading user "ann": `)
-	_, err = users.Add(t.Context(), admin.NewUser{Username: "ann"}, "swordfish")
+	_, err = users.Add(t.Context(), admin.NewUser{Username: "ann"}, "sword-fish")
 	oneLine(t, err, `adding user "ann": `)
 	_, err = users.List(t.Context())
 	oneLine(t, err, "listing users: ")
 	_, err = (&admin.Clients{Store: users.Store}).List(t.Context())
 	oneLine(t, err, "listing clients: ")
-	_, err = users.Import(t.Context(), []admin.ImportedUser{{Username: "ann", Password: "swordfish"}}, false, nil)
+	_, err = users.Import(t.Context(), []admin.ImportedUser{{Username: "ann", Password: "sword-fish"}}, false, nil)
 	oneLine(t, err, `reading user "ann": `)
 }

@@ -25,14 +25,14 @@ var ignoreOrigin = cmpopts.IgnoreUnexported(admin.ImportedUser{})
 
 func TestParseUsers(t *testing.T) {
 	t.Parallel()
-	ann := admin.ImportedUser{Username: "ann", Password: "swordfish"}
+	ann := admin.ImportedUser{Username: "ann", Password: "sword-fish"}
 	bob := admin.ImportedUser{Username: "bob", HashedPassword: secretAt12}
 	full := admin.ImportedUser{
 		Username: "cid", Email: "cid@example.com", FullName: "Cid", Disabled: true,
 		Scopes: []string{"profile", "orders:read"}, HashedPassword: secretAt12,
 	}
 	const (
-		annJSON  = `{"username":"Ann","password":"swordfish"}`
+		annJSON  = `{"username":"Ann","password":"sword-fish"}`
 		bobJSON  = `{"username":"bob","hashed_password":"` + secretAt12 + `"}`
 		fullJSON = `{"username":"cid","email":"cid@example.com","full_name":"Cid","disabled":true,"scopes":["profile","orders:read"],"hashed_password":"` + secretAt12 + `"}`
 	)
@@ -45,23 +45,23 @@ func TestParseUsers(t *testing.T) {
 		{"one line", annJSON, []admin.ImportedUser{ann}},
 		{"lines", annJSON + "\n" + bobJSON + "\n", []admin.ImportedUser{ann, bob}},
 		{"lines with blank ones and CRLF", "\r\n\n" + annJSON + "\r\n\r\n" + bobJSON + "\r\n \r\n", []admin.ImportedUser{ann, bob}},
-		{"an object over several lines", "{\n \"username\": \"ann\",\n \"password\": \"swordfish\"\n}\n" + bobJSON, []admin.ImportedUser{ann, bob}},
-		{"keyed", `{"ann": {"password": "swordfish"}, "Bob": ` + bobJSON + `}`, []admin.ImportedUser{ann, bob}},
+		{"an object over several lines", "{\n \"username\": \"ann\",\n \"password\": \"sword-fish\"\n}\n" + bobJSON, []admin.ImportedUser{ann, bob}},
+		{"keyed", `{"ann": {"password": "sword-fish"}, "Bob": ` + bobJSON + `}`, []admin.ImportedUser{ann, bob}},
 		{"every member", fullJSON, []admin.ImportedUser{full}},
 		{"every member, by key", `{"cid":` + fullJSON + `}`, []admin.ImportedUser{full}},
 		{"scopes in one string", strings.Replace(fullJSON, `["profile","orders:read"]`, `" profile  orders:read profile"`, 1), []admin.ImportedUser{full}},
 		{
-			"no scopes is not the default", `{"username":"ann","password":"swordfish","scopes":""} {"username":"bob","password":"swordfish","scopes":[]}`,
-			[]admin.ImportedUser{{Username: "ann", Password: "swordfish", Scopes: []string{}}, {Username: "bob", Password: "swordfish", Scopes: []string{}}},
+			"no scopes is not the default", `{"username":"ann","password":"sword-fish","scopes":""} {"username":"bob","password":"sword-fish","scopes":[]}`,
+			[]admin.ImportedUser{{Username: "ann", Password: "sword-fish", Scopes: []string{}}, {Username: "bob", Password: "sword-fish", Scopes: []string{}}},
 		},
 		{
-			"null is absent", `{"username":"ann","email":null,"full_name":null,"disabled":null,"scopes":null,"password":"swordfish","hashed_password":null}`,
+			"null is absent", `{"username":"ann","email":null,"full_name":null,"disabled":null,"scopes":null,"password":"sword-fish","hashed_password":null}`,
 			[]admin.ImportedUser{ann},
 		},
-		{"key and null", `{"ann": {"username": null, "password": "swordfish"}}`, []admin.ImportedUser{ann}},
+		{"key and null", `{"ann": {"username": null, "password": "sword-fish"}}`, []admin.ImportedUser{ann}},
 		{"empty password is absent", `{"username":"bob","password":"","hashed_password":"` + secretAt12 + `"}`, []admin.ImportedUser{bob}},
 		{"byte order mark", "\ufeff[" + annJSON + "]", []admin.ImportedUser{ann}},
-		{"escapes", `{"user\u006eame":"\u0061nn","password":"swordfish"}`, []admin.ImportedUser{ann}},
+		{"escapes", `{"user\u006eame":"\u0061nn","password":"sword-fish"}`, []admin.ImportedUser{ann}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -89,7 +89,7 @@ func TestParseUsersReadsTutorialDatabase(t *testing.T) {
 
 func TestParseUsersNamesOffender(t *testing.T) {
 	t.Parallel()
-	const good = `{"username":"ann","password":"swordfish"}`
+	const good = `{"username":"ann","password":"sword-fish"}`
 	for _, tt := range []struct {
 		name, in string
 		is       error
@@ -97,49 +97,49 @@ func TestParseUsersNamesOffender(t *testing.T) {
 	}{
 		{"nothing", "", admin.ErrRefused, "no users: the input is empty"},
 		{"blank", " \n\n", admin.ErrRefused, "no users: the input is empty"},
-		{"no JSON", "username,password\nann,swordfish\n", admin.ErrRefused, "line 1: not JSON: "},
+		{"no JSON", "username,password\nann,sword-fish\n", admin.ErrRefused, "line 1: not JSON: "},
 		{"no JSON later", good + "\n\nbob\n", admin.ErrRefused, "line 3: not JSON: "},
 		{"no JSON in an array", "[" + good + ",\nbob]", admin.ErrRefused, "line 2: not JSON: "},
 		{"cut array", "[" + good + ",", admin.ErrRefused, "line 1: the JSON ends too early"},
 		{"cut after a user", "[" + good, admin.ErrRefused, "line 1: the JSON ends too early"},
 		{"cut in a user", good + "\n" + good[:20], admin.ErrRefused, "line 2: the JSON ends too early"},
-		{"cut in a key", `{"ann": {"password":"swordfish"}, "bo`, admin.ErrRefused, "the JSON ends too early"},
+		{"cut in a key", `{"ann": {"password":"sword-fish"}, "bo`, admin.ErrRefused, "the JSON ends too early"},
 		{"wrong bracket", "[" + good + "}", admin.ErrRefused, "line 1: not JSON: "},
-		{"key without a value", `{"ann": {"password":"swordfish"}, "bob"}`, admin.ErrRefused, "line 1: not JSON: "},
+		{"key without a value", `{"ann": {"password":"sword-fish"}, "bob"}`, admin.ErrRefused, "line 1: not JSON: "},
 		{"array and more", "[" + good + "]\n[]", admin.ErrRefused, "line 2: there is more after the end"},
 		{"no object", "[\n 42]", admin.ErrRefused, "index 0 (line 2): a user must be a JSON object"},
 		{"no object in lines", good + "\n[]", admin.ErrRefused, "line 2: a user must be a JSON object"},
 		{"string", `"ann"`, admin.ErrRefused, "line 1: a user must be a JSON object"},
 		{"empty object", "{}", admin.ErrRefused, "line 1: username is missing"},
 
-		{"unknown member", `{"username":"ann","passwort":"swordfish"}`, admin.ErrRefused, `line 1, user "ann": unknown member "passwort": use username, email,`},
-		{"member in other case", `{"Username":"ann","password":"swordfish"}`, admin.ErrRefused, `unknown member "Username"`},
-		{"member before the name", `{"id":7,"username":"ann","password":"swordfish"}`, admin.ErrRefused, `line 1, user "ann": unknown member "id"`},
-		{"member twice", `{"username":"ann","password":"swordfish","password":"marlin-42"}`, admin.ErrRefused, `user "ann": member "password" is there twice`},
+		{"unknown member", `{"username":"ann","passwort":"sword-fish"}`, admin.ErrRefused, `line 1, user "ann": unknown member "passwort": use username, email,`},
+		{"member in other case", `{"Username":"ann","password":"sword-fish"}`, admin.ErrRefused, `unknown member "Username"`},
+		{"member before the name", `{"id":7,"username":"ann","password":"sword-fish"}`, admin.ErrRefused, `line 1, user "ann": unknown member "id"`},
+		{"member twice", `{"username":"ann","password":"sword-fish","password":"marlin-42"}`, admin.ErrRefused, `user "ann": member "password" is there twice`},
 		{"number as name", `{"username":7}`, admin.ErrRefused, "username must be a string"},
 		{"string as truth", `{"username":"ann","disabled":"yes"}`, admin.ErrRefused, `user "ann": disabled must be true or false`},
 		{"scopes of numbers", `{"username":"ann","scopes":[1]}`, admin.ErrRefused, "scopes must be an array of strings"},
-		{"malformed scope", `{"username":"ann","password":"swordfish","scopes":"a\\b"}`, scope.ErrMalformed, `line 1, user "ann": scopes: `},
-		{"scope with a space", `{"username":"ann","password":"swordfish","scopes":["a b"]}`, scope.ErrMalformed, `scope "a b": give one`},
-		{"null scope", `{"username":"ann","password":"swordfish","scopes":[null]}`, scope.ErrMalformed, `scope ""`},
+		{"malformed scope", `{"username":"ann","password":"sword-fish","scopes":"a\\b"}`, scope.ErrMalformed, `line 1, user "ann": scopes: `},
+		{"scope with a space", `{"username":"ann","password":"sword-fish","scopes":["a b"]}`, scope.ErrMalformed, `scope "a b": give one`},
+		{"null scope", `{"username":"ann","password":"sword-fish","scopes":[null]}`, scope.ErrMalformed, `scope ""`},
 
-		{"no name", `{"password":"swordfish"}`, admin.ErrRefused, "line 1: username is missing"},
-		{"bad name", `[` + good + `,{"username":"b b","password":"swordfish"}]`, credentials.ErrUsername, `index 1 (line 1), user "b b": user name`},
-		{"bad key", `{"b b":{"password":"swordfish"}}`, credentials.ErrUsername, `index 0 (line 1), user "b b": user name`},
-		{"bad key with a name", `{"b b":{"username":"bob","password":"swordfish"}}`, credentials.ErrUsername, `user "b b": user name`},
-		{"other name than the key", `{"ann":{"username":"bob","password":"swordfish"}}`, admin.ErrRefused, `user "ann": its username is "bob"`},
+		{"no name", `{"password":"sword-fish"}`, admin.ErrRefused, "line 1: username is missing"},
+		{"bad name", `[` + good + `,{"username":"b b","password":"sword-fish"}]`, credentials.ErrUsername, `index 1 (line 1), user "b b": user name`},
+		{"bad key", `{"b b":{"password":"sword-fish"}}`, credentials.ErrUsername, `index 0 (line 1), user "b b": user name`},
+		{"bad key with a name", `{"b b":{"username":"bob","password":"sword-fish"}}`, credentials.ErrUsername, `user "b b": user name`},
+		{"other name than the key", `{"ann":{"username":"bob","password":"sword-fish"}}`, admin.ErrRefused, `user "ann": its username is "bob"`},
 		{"no password", `{"username":"ann"}`, admin.ErrRefused, `line 1, user "ann": neither password nor hashed_password`},
-		{"both passwords", `{"username":"ann","password":"swordfish","hashed_password":"` + secretAt12 + `"}`, admin.ErrRefused, "both password and hashed_password"},
+		{"both passwords", `{"username":"ann","password":"sword-fish","hashed_password":"` + secretAt12 + `"}`, admin.ErrRefused, "both password and hashed_password"},
 		{"short password", good + "\n\n" + `{"username":"bob","password":"secret"}`, credentials.ErrPassword, `line 3, user "bob": password has 6 characters`},
 		{"long password", `{"username":"bob","password":"` + strings.Repeat("x", 73) + `"}`, credentials.ErrPassword, "73 bytes"},
 		{"other hash", `{"username":"ann","hashed_password":"$argon2id$v=19$"}`, credentials.ErrHash, `user "ann": hash is Argon2`},
-		{"control character", `{"username":"ann","password":"swordfish","email":"a\u001b"}`, admin.ErrRefused, "e-mail address has the control character U+001B"},
+		{"control character", `{"username":"ann","password":"sword-fish","email":"a\u001b"}`, admin.ErrRefused, "e-mail address has the control character U+001B"},
 		{"bytes of no UTF-8", `{"username":"ann","password":"swordf` + "\xff" + `sh"}`, admin.ErrRefused, "line 1: not valid UTF-8"},
-		{"key of no UTF-8", `{"ann` + "\xff" + `":{"password":"swordfish"}}`, credentials.ErrUsername, "U+FFFD"},
+		{"key of no UTF-8", `{"ann` + "\xff" + `":{"password":"sword-fish"}}`, credentials.ErrUsername, "U+FFFD"},
 
-		{"twice in lines", good + "\n" + `{"username":"ANN","password":"swordfish"}`, admin.ErrRefused, `line 2, user "ANN": same user as "ann" at line 1`},
+		{"twice in lines", good + "\n" + `{"username":"ANN","password":"sword-fish"}`, admin.ErrRefused, `line 2, user "ANN": same user as "ann" at line 1`},
 		{"twice in an array", "[" + good + ",\n" + good + "]", admin.ErrRefused, `index 1 (line 2), user "ann": same user as "ann" at index 0 (line 1)`},
-		{"twice as keys", `{"ann":{"password":"swordfish"},"Ann":{"password":"swordfish"}}`, admin.ErrRefused, `user "Ann": same user as "ann" at index 0`},
+		{"twice as keys", `{"ann":{"password":"sword-fish"},"Ann":{"password":"sword-fish"}}`, admin.ErrRefused, `user "Ann": same user as "ann" at index 0`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -154,7 +154,7 @@ func TestParseUsersNamesOffender(t *testing.T) {
 
 func TestParseUsersTellsReadError(t *testing.T) {
 	t.Parallel()
-	const line = `{"username":"user%06d","password":"swordfish"}` + "\n"
+	const line = `{"username":"user%06d","password":"sword-fish"}` + "\n"
 	var many strings.Builder
 	for i := range 3000 { // more than is looked at to tell the form
 		fmt.Fprintf(&many, line, i)
@@ -171,9 +171,9 @@ func TestParseUsersTellsReadError(t *testing.T) {
 // Whatever is accepted obeys the rules.
 func FuzzParseUsers(f *testing.F) {
 	for _, s := range []string{
-		`[{"username":"ann","password":"swordfish","scopes":["a"]}]`,
-		`{"username":"ann","password":"swordfish","scopes":"a b"}` + "\n" + `{"username":"Bob","hashed_password":"` + secretAt12 + `","disabled":true}`,
-		`{"ann":{"full_name":"Ann","password":"swordfish","email":null}}`,
+		`[{"username":"ann","password":"sword-fish","scopes":["a"]}]`,
+		`{"username":"ann","password":"sword-fish","scopes":"a b"}` + "\n" + `{"username":"Bob","hashed_password":"` + secretAt12 + `","disabled":true}`,
+		`{"ann":{"full_name":"Ann","password":"sword-fish","email":null}}`,
 		`{"ann":{"username":"bob"}}`, `[{]`, `{"`, "\ufeff[]", "[]]", `{"a":{`, "{}{}",
 	} {
 		f.Add([]byte(s))
@@ -195,7 +195,7 @@ func FuzzParseUsers(f *testing.F) {
 			if (u.Password == "") == (u.HashedPassword == "") {
 				t.Errorf("got passwords %q and %q, want one", u.Password, u.HashedPassword)
 			}
-			if u.Password != "" && credentials.CheckPassword(u.Password) != nil {
+			if u.Password != "" && credentials.CheckPassword(u.Password, u.Username, u.Email) != nil {
 				t.Errorf("got password %q, want one that may be set", u.Password)
 			}
 			if _, err := credentials.ParseHash(u.HashedPassword); u.HashedPassword != "" && err != nil {

@@ -15,16 +15,21 @@ const (
 )
 
 // CheckPassword tells whether a password may be set: valid UTF-8 without NUL,
-// at least [MinPasswordChars] and at most [MaxPasswordBytes]. The error wraps
-// [ErrPassword].
-func CheckPassword(password string) error {
+// at least [MinPasswordChars] and at most [MaxPasswordBytes], none of the commonest
+// and none of names, which are what its user is known by: the user name and the
+// e-mail address. Which characters it has is nobody's business (NIST SP 800-63B-4
+// §3.1.1.2). The error wraps [ErrPassword].
+func CheckPassword(password string, names ...string) error {
 	if !utf8.ValidString(password) {
 		return refuse(ErrPassword, "password is not valid UTF-8: check the encoding of what it was typed into")
 	}
 	if n := utf8.RuneCountInString(password); n < MinPasswordChars {
 		return refuse(ErrPassword, "password has %d characters: choose one of at least %d", n, MinPasswordChars)
 	}
-	return checkHashable(password)
+	if err := checkHashable(password); err != nil {
+		return err
+	}
+	return checkGuessable(password, names)
 }
 
 // checkHashable refuses the passwords bcrypt would confuse with others.

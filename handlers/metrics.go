@@ -131,7 +131,7 @@ func databaseMetrics(now func() provider.Figures) []prometheus.Collector {
 
 func throttleMetrics(now func() provider.Figures) []prometheus.Collector {
 	var all []prometheus.Collector
-	for limit := range provider.Limits() {
+	for _, limit := range provider.Limits() {
 		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name:        "usher_throttled_total",
 			Help:        "Guesses at passwords and client secrets that were refused unseen, by the limit that did.",

@@ -63,12 +63,12 @@ func (p *Provider) ChangePassword(ctx context.Context, c accesstoken.Claims, cur
 	if current == "" || next == "" {
 		return invalidRequest("current_password and new_password are both needed.")
 	}
-	if err := credentials.CheckPassword(next); err != nil {
-		return invalidRequest("The new password is refused: %v.", err)
-	}
 	user, err := p.userOf(ctx, c)
 	if err != nil {
 		return err
+	}
+	if err := credentials.CheckPassword(next, user.Username, user.Email); err != nil {
+		return invalidRequest("The new password is refused: %v.", err)
 	}
 	wrong := &Problem{Status: http.StatusForbidden, Code: codeAccessDenied, Description: "The current password is wrong."}
 	guess, ok, err := p.guess(ctx, &user, user.ID, current, from)

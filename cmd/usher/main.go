@@ -20,6 +20,7 @@ type cli struct {
 	Client      clientCmd   `cmd:"" help:"Add, change and remove clients."`
 	Key         keyCmd      `cmd:"" help:"List, rotate and export signing keys."`
 	Token       tokenCmd    `cmd:"" help:"Revoke tokens."`
+	Throttle    throttleCmd `cmd:"" help:"List and release users who are slowed down after failed logins."`
 	Migrate     migrate     `cmd:"" help:"Bring the database schema up to date."`
 	Backup      backup      `cmd:"" help:"Copy the embedded database while it is in use."`
 	Healthcheck healthcheck `cmd:"" help:"Ask a running server whether it is ready."`

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/usher-oauth/usher/admin"
+	"github.com/usher-oauth/usher/storage"
+)
+
+// throttleCmd is `usher throttle`.
+type throttleCmd struct {
+	List  throttleList  `cmd:"" help:"List who failed to log in, and who is refused for it until when."`
+	Clear throttleClear `cmd:"" help:"Let a user log in again at once; forgets the failures of the user from everywhere."`
+}
+
+// throttleView is what is held against a user, a network, or one seen from the other.
+type throttleView struct {
+	Username *string   `json:"user"`    // null: at all accounts
+	Network  *string   `json:"network"` // null: from all networks
+	Failures int       `json:"failures"`
+	Until    timestamp `json:"until"` // null: guesses are still allowed
+}
+
+// throttleList is `usher throttle list`.
+type throttleList struct {
+	databaseFlag
+	outputFlag
+}
+
+func (c *throttleList) Run(ctx context.Context, w world) error {
+	return c.with(ctx, false, func(s *storage.Store) error {
+		list, err := (&admin.Throttle{Store: s}).List(ctx)
+		if err != nil {
+			return err
+		}
+		views := make([]throttleView, len(list))
+		rows := [][]string{{"USER", "NETWORK", "FAILURES", "UNTIL"}}
+		for i, t := range list {
+			views[i] = throttleView{orNull(t.Username), orNull(t.Network), t.Failures, timestamp(t.Until)}
+			rows = append(rows, []string{cell(t.Username), cell(t.Network), strconv.Itoa(t.Failures), clock(t.Until)})
+		}
+		return c.print(w, views, func() string { return table(rows...) })
+	})
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// throttleClear is `usher throttle clear`.
+type throttleClear struct {
+	User string `arg:"" help:"Login name; capitals don't matter."`
+	databaseFlag
+}
+
+func (c *throttleClear) Run(ctx context.Context, w world) error {
+	return c.with(ctx, false, func(s *storage.Store) error {
+		exists, err := (&admin.Throttle{Store: s}).Clear(ctx, c.User)
+		switch {
+		case err != nil:
+			return err
+		case exists:
+			w.say("user %s: failures are forgotten, may log in at once", cell(c.User))
+		default:
+			w.say("user %s: there is none of that name, so nothing to clear; what was tried at it is forgotten by itself", cell(c.User))
+		}
+		return nil
+	})
+}
