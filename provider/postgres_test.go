@@ -41,6 +41,15 @@ func TestOnPostgres(t *testing.T) {
 		"TokenRefuses":                          TestTokenRefuses,
 		"ClientsProveThemselvesInEveryWay":      TestClientsProveThemselvesInEveryWay,
 		"AnOldSecretWorksUntilItsTime":          TestAnOldSecretWorksUntilItsTime,
+		"ThrottlingTellsNoNameFromAnother":      TestThrottlingTellsNoNameFromAnother,
+		"TheOwnerAtHome":                        TestTheOwnerAtHomeIsNotLockedOutByStrangers,
+		"ParallelGuesses":                       TestParallelGuessesSpendExactlyTheBudget,
+		"ParallelLoginsOfOneUser":               TestParallelLoginsOfOneUserAllSucceed,
+		"TheSameWrongPasswordFailsOnce":         TestTheSameWrongPasswordFailsOnce,
+		"AWrongCurrentPasswordIsAFailedLogin":   TestAWrongCurrentPasswordIsAFailedLogin,
+		"WithoutTheDatabaseNothingIsChecked":    TestWithoutTheDatabaseNothingIsChecked,
+		"ClientsAreThrottled":                   TestClientsAreThrottled,
+		"ParallelSecrets":                       TestParallelSecretsAreOneTry,
 	} {
 		t.Run(name, test)
 	}
