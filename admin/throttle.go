@@ -24,19 +24,20 @@ func (t *Throttle) List(ctx context.Context) ([]storage.Throttle, error) {
 	return list, nil
 }
 
-// Clear lets a user be tried again from everywhere, at once. exists is false where
-// there is no such user; then there is nothing to clear, which is no error.
-func (t *Throttle) Clear(ctx context.Context, name string) (exists bool, err error) {
-	name, err = credentials.Username(name)
+// Clear forgets what was failed at a user's account, from everywhere, and returns
+// the name in its one form. exists is false where there is no such user; then there
+// is nothing to clear, which is no error.
+func (t *Throttle) Clear(ctx context.Context, raw string) (name string, exists bool, err error) {
+	name, err = credentials.Username(raw)
 	if err != nil {
-		return false, err
+		return "", false, err
 	}
 	user, err := t.Store.UserByName(ctx, name)
 	if errors.Is(err, storage.ErrNotFound) {
-		return false, nil
+		return name, false, nil
 	}
-	if err != nil {
-		return false, about("reading", "user", name, err)
+	if err == nil {
+		err = t.Store.ClearThrottle(ctx, user.ID)
 	}
-	return true, about("clearing", "user", name, t.Store.ClearThrottle(ctx, user.ID))
+	return name, err == nil, about("clearing", "user", name, err)
 }

@@ -59,14 +59,14 @@ type throttleClear struct {
 
 func (c *throttleClear) Run(ctx context.Context, w world) error {
 	return c.with(ctx, false, func(s *storage.Store) error {
-		exists, err := (&admin.Throttle{Store: s}).Clear(ctx, c.User)
+		name, exists, err := (&admin.Throttle{Store: s}).Clear(ctx, c.User)
 		switch {
 		case err != nil:
 			return err
 		case exists:
-			w.say("user %s: failures are forgotten, may log in at once", cell(c.User))
+			w.say("user %s: failures are forgotten, may log in at once", cell(name))
 		default:
-			w.say("user %s: there is none of that name, so nothing to clear; what was tried at it is forgotten by itself", cell(c.User))
+			w.say("user %s: there is none of that name, so nothing to clear; what was tried at it is forgotten by itself", cell(name))
 		}
 		return nil
 	})
