@@ -129,6 +129,57 @@ func BenchmarkRotateGrant(b *testing.B) {
 	})
 }
 
+// BenchmarkGuess is what counting adds to a login, beside BenchmarkCreateGrant: a
+// right password at home, one elsewhere for the first time, and a guess refused.
+func BenchmarkGuess(b *testing.B) {
+	login := func(b *testing.B, s *Store, g Guess) error {
+		if _, err := s.Charge(b.Context(), g); err != nil {
+			return err
+		}
+		return s.Admit(b.Context(), g, benchGrant())
+	}
+	b.Run("right at home", func(b *testing.B) {
+		withWriters(b, func(b *testing.B, s *Store) func() error {
+			g := Guess{Account: NewID(), Network: "192.0.2.1", Mark: NewID()}
+			if err := login(b, s, g); err != nil {
+				b.Fatal(err)
+			}
+			return func() error { return login(b, s, g) }
+		})
+	})
+	b.Run("right elsewhere", func(b *testing.B) {
+		withWriters(b, func(b *testing.B, s *Store) func() error {
+			return func() error { return login(b, s, Guess{Account: NewID(), Network: "192.0.2.1", Mark: NewID()}) }
+		})
+	})
+	b.Run("refused", func(b *testing.B) {
+		withWriters(b, func(b *testing.B, s *Store) func() error {
+			g := Guess{Account: NewID(), Network: "192.0.2.1"}
+			for range FreeGuesses + 12 { // past a wait that would be over soon
+				g.Mark = NewID()
+				err := s.write(b.Context(), func(ctx context.Context, q querier) error {
+					l, err := lockLane(ctx, q, g)
+					if err != nil {
+						return err
+					}
+					l.fail(millis(s.now()), g.Mark)
+					return l.save(ctx, q, g)
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+			g.Mark = NewID()
+			return func() error {
+				if _, err := s.Charge(b.Context(), g); err == nil {
+					return fmt.Errorf("charging a guess: got it allowed, want it refused")
+				}
+				return nil
+			}
+		})
+	})
+}
+
 // BenchmarkRead has the reads of the request path, under a context that can end,
 // as a request's can, and under one that can't.
 func BenchmarkRead(b *testing.B) {

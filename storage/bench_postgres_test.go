@@ -69,6 +69,21 @@ func BenchmarkPostgres(b *testing.B) {
 			}
 			answer := make([]byte, 900) // what a sealed answer takes
 			run("CreateGrant", func(int64) { create() })
+			at := func(n int64) storage.Guess {
+				return storage.Guess{Account: fmt.Sprint("account-", n%64), Network: "192.0.2.1", Mark: "mark"}
+			}
+			run("Login", func(n int64) { // with CreateGrant, from home but for the first time
+				id := storage.NewID()
+				g := storage.Grant{ID: id, UserID: user.ID, ClientID: client.ID, UserEpoch: "e", ClientEpoch: "e", Scopes: []string{"profile"},
+					Audiences: []string{"https://auth.example"}, AuthTime: time.Now(), ExpiresAt: time.Now().Add(720 * time.Hour), Refresh: []byte(id)}
+				_, err := s.Charge(b.Context(), at(n))
+				if err == nil {
+					err = s.Admit(b.Context(), at(n), g)
+				}
+				if err != nil {
+					b.Error(err)
+				}
+			})
 			run("RotateGrant", func(int64) {
 				g := create() // half of what is measured: subtract CreateGrant
 				if won, err := s.RotateGrant(b.Context(), g.ID, g.Refresh, []byte("next"), answer); !won || err != nil {
