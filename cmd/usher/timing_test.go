@@ -1,0 +1,142 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/usher-oauth/usher/storage"
+)
+
+// Refused logins must take the same time whatever they are refused for, or time
+// tells who has an account. In the suite only what would be seen at a glance fails:
+// a hash left out or made twice. In a soak there are enough samples for a gap of a
+// fiftieth.
+func TestSoakRefusedLoginsTakeTheSameTime(t *testing.T) { // not in parallel: others would be measured
+	const (
+		cost       = 8
+		perAccount = 40 // fewer than an account may fail at once
+	)
+	samples := 20 * rounds(t, 1)
+	s := newServer(t, proxied, "--bcrypt-cost", fmt.Sprint(cost))
+	store, err := storage.Open(t.Context(), "sqlite:"+filepath.Join(s.Dir, "usher.db"), storage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	hash := func(cost int) string {
+		h, err := bcrypt.GenerateFromPassword([]byte(annsPassword), cost)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(h)
+	}
+	dear, cheap := hash(cost), hash(4)
+
+	classes := []*timed{
+		{name: "wrong", user: storage.User{PasswordHash: dear, PasswordCost: cost}, word: "a wrong password"},
+		{name: "unknown", word: "a wrong password"},
+		{name: "disabled", user: storage.User{PasswordHash: dear, PasswordCost: cost, Disabled: true}, word: annsPassword},
+		{name: "without", user: storage.User{PasswordCost: 0}, word: "a wrong password"},
+		{name: "imported", user: storage.User{PasswordHash: cheap, PasswordCost: 4}, word: "a wrong password"},
+		{name: "too-long", user: storage.User{PasswordHash: dear, PasswordCost: cost}, word: strings.Repeat("x", 200)},
+	}
+	for _, c := range classes {
+		for i := 0; c.name != "unknown" && i <= samples/perAccount; i++ {
+			c.user.ID, c.user.Epoch, c.user.Username = "", "", c.account(i)
+			if err := store.CreateUser(t.Context(), c.user); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	network := 0
+	for i := range samples + 1 {
+		rand.Shuffle(len(classes), func(i, j int) { classes[i], classes[j] = classes[j], classes[i] })
+		for _, c := range classes {
+			network++
+			took := s.refusal(fmt.Sprintf("10.%d.%d.%d", network>>16, network>>8&255, network&255), c.account(i/perAccount), c.word)
+			if i > 0 { // the first meets cold caches
+				c.took = append(c.took, took.Seconds())
+			}
+		}
+	}
+	slices.SortFunc(classes, func(a, b *timed) int { return cmp.Compare(b.name, a.name) }) // "wrong" first
+	for _, c := range classes {
+		slices.Sort(c.took)
+		least, median := c.took[0]/classes[0].took[0], c.median()/classes[0].median()
+		t.Logf("%-9s median %6.3f ms, %+5.2f %% of wrong's, least %6.3f ms, Mann-Whitney p %.2f",
+			c.name, 1000*c.median(), 100*(median-1), 1000*c.took[0], mannWhitney(c.took, classes[0].took))
+		if least < 0.5 || least > 2 {
+			t.Errorf("%s: takes %.2f times as long as a wrong password at the least", c.name, least)
+		}
+		if samples >= 1000 && math.Abs(median-1) > 0.02 {
+			t.Errorf("%s: takes %.3f times as long as a wrong password in the median, want within a fiftieth", c.name, median)
+		}
+	}
+}
+
+// timed is a way to be refused, and how long each refusal took in seconds.
+type timed struct {
+	name string
+	user storage.User // what its accounts are like
+	word string
+	took []float64
+}
+
+func (c *timed) account(i int) string { return fmt.Sprintf("%s-%04d", c.name, i) }
+
+func (c *timed) median() float64 { return c.took[len(c.took)/2] }
+
+// refusal measures a login that is refused.
+func (s *testServer) refusal(from, username, word string) time.Duration {
+	s.t.Helper()
+	form := url.Values{"grant_type": {"password"}, "username": {username}, "password": {word}}
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.URL+"/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("X-Forwarded-For", from)
+	start := time.Now()
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	took := time.Since(start)
+	if want := `{"error":"invalid_grant","error_description":"Incorrect username or password"}`; err != nil || string(body) != want || res.StatusCode != http.StatusBadRequest {
+		s.t.Fatalf("%s: got %d %s (%v), want 400 %s", username, res.StatusCode, body, err, want)
+	}
+	return took
+}
+
+// mannWhitney returns how probable it is that two sorted samples of one
+// distribution differ as much as these, by the normal approximation of the U test.
+func mannWhitney(a, b []float64) float64 {
+	var u float64 // pairs in which a's is the larger
+	for _, x := range a {
+		below, _ := slices.BinarySearch(b, x)
+		above, _ := slices.BinarySearchFunc(b, x, func(y, x float64) int {
+			if y <= x {
+				return -1
+			}
+			return 1
+		})
+		u += float64(below) + float64(above-below)/2
+	}
+	n, m := float64(len(a)), float64(len(b))
+	z := (u - n*m/2) / math.Sqrt(n*m*(n+m+1)/12)
+	return math.Erfc(math.Abs(z) / math.Sqrt2)
+}
