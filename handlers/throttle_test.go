@@ -31,7 +31,7 @@ func TestTooManyGuessesAre429(t *testing.T) {
 	metrics := ask(t, s.admin, "GET", "/metrics", "").Body.String()
 	for _, want := range []string{
 		`usher_throttled_total{limit="delay"} 1`, `usher_throttled_total{limit="repeats"} 0`, `usher_throttled_total{limit="account"} 0`,
-		`usher_throttled_total{limit="network"} 0`, `usher_throttled_total{limit="client"} 0`, `usher_throttled_total{limit="client_network"} 0`,
+		`usher_throttled_total{limit="network"} 0`, `usher_throttled_total{limit="home"} 0`, `usher_throttled_total{limit="client"} 0`, `usher_throttled_total{limit="client_network"} 0`,
 	} {
 		if !strings.Contains(metrics, want+"\n") {
 			t.Errorf("no line %q", want)

@@ -40,6 +40,12 @@ func (l Limit) check(spent, now int64) error {
 	return nil
 }
 
+// after is the time up to which is spent once one failure more is.
+func (l Limit) after(spent, now int64) int64 {
+	_, each := l.budget()
+	return max(spent, now) + each.Milliseconds()
+}
+
 // spent is how many failures a budget still remembers.
 func (l Limit) spent(until, now int64) int64 {
 	_, each := l.budget()

@@ -15,10 +15,11 @@ type lane struct {
 	tried        []string // marks, the latest first
 	repeatsUntil int64    // what repeats have spent, see budget.go
 	knownUntil   int64
+	homeUntil    int64 // what guesses at home have spent
 }
 
 // laneColumns are the order of dest.
-const laneColumns = `failures, delay, blocked_until, forget_at, tried, repeats_until, known_until`
+const laneColumns = `failures, delay, blocked_until, forget_at, tried, repeats_until, known_until, home_until`
 
 // laneRow scans laneColumns.
 type laneRow struct {
@@ -28,7 +29,7 @@ type laneRow struct {
 
 func (r *laneRow) dest() []any {
 	l := &r.l
-	return []any{&l.failures, &l.delay, &l.blockedUntil, &l.forgetAt, &r.tried, &l.repeatsUntil, &l.knownUntil}
+	return []any{&l.failures, &l.delay, &l.blockedUntil, &l.forgetAt, &r.tried, &l.repeatsUntil, &l.knownUntil, &l.homeUntil}
 }
 
 func (r *laneRow) lane() lane {
@@ -42,7 +43,7 @@ func (l *lane) known(now int64) bool { return l.knownUntil > now }
 // forget drops failures that have become too old to count.
 func (l *lane) forget(now int64) {
 	if l.forgetAt <= now {
-		*l = lane{knownUntil: l.knownUntil, repeatsUntil: l.repeatsUntil}
+		*l = lane{repeatsUntil: l.repeatsUntil, knownUntil: l.knownUntil, homeUntil: l.homeUntil}
 	}
 }
 
@@ -56,7 +57,7 @@ func (l *lane) judge(now int64, mark string) (repeat bool, err error) {
 	if now < l.blockedUntil {
 		return false, throttled(LimitDelay, now, l.blockedUntil)
 	}
-	return false, nil
+	return false, LimitHome.check(l.homeUntil, now)
 }
 
 // fail counts a password that judge has let through.
@@ -75,7 +76,25 @@ func (l *lane) fail(now int64, mark string) {
 		l.blockedUntil = now + l.delay
 		l.forgetAt = l.blockedUntil + delayMemory.Milliseconds()
 	}
+	if l.known(now) {
+		l.homeUntil = LimitHome.after(l.homeUntil, now)
+	}
 	l.tried = append([]string{mark}, l.tried[:min(len(l.tried), marksKept-1)]...)
+}
+
+// succeed takes back a failure that was a right password, and ends the waits for
+// those before. Where the same password was right for several at once, it was one
+// failure.
+func (l *lane) succeed(now int64, mark string) {
+	if slices.Contains(l.tried, mark) && l.known(now) {
+		_, each := LimitHome.budget()
+		l.homeUntil -= each.Milliseconds()
+	}
+	l.forgetAt = 0
+	l.forget(now)
+	if l.knownUntil < now+(KnownFor-knownSlack).Milliseconds() {
+		l.knownUntil = now + KnownFor.Milliseconds()
+	}
 }
 
 // lockLane reads a lane that is to be changed, making one where there is none.
@@ -83,7 +102,7 @@ func (l *lane) fail(now int64, mark string) {
 func lockLane(ctx context.Context, q querier, g Guess) (lane, error) {
 	var r laneRow
 	err := q.one(ctx, r.dest(), `INSERT INTO throttle_lanes (account, network, `+laneColumns+`, expires_at)
-		VALUES ($1, $2, 0, 0, 0, 0, '', 0, 0, 0)
+		VALUES ($1, $2, 0, 0, 0, 0, '', 0, 0, 0, 0)
 		ON CONFLICT (account, network) DO UPDATE SET failures = throttle_lanes.failures
 		RETURNING `+laneColumns, g.Account, g.Network)
 	return r.lane(), err
@@ -92,10 +111,10 @@ func lockLane(ctx context.Context, q querier, g Guess) (lane, error) {
 // save writes a lane that lockLane has read.
 func (l *lane) save(ctx context.Context, q querier, g Guess) error {
 	_, err := q.exec(ctx, `UPDATE throttle_lanes SET failures = $1, delay = $2, blocked_until = $3, forget_at = $4, tried = $5,
-			repeats_until = $6, known_until = $7, expires_at = $8
-		WHERE account = $9 AND network = $10`,
+			repeats_until = $6, known_until = $7, home_until = $8, expires_at = $9
+		WHERE account = $10 AND network = $11`,
 		l.failures, l.delay, l.blockedUntil, l.forgetAt, joined(l.tried),
-		l.repeatsUntil, l.knownUntil, max(l.forgetAt, l.knownUntil), g.Account, g.Network)
+		l.repeatsUntil, l.knownUntil, l.homeUntil, max(l.forgetAt, l.knownUntil), g.Account, g.Network)
 	return err
 }
 
@@ -113,6 +132,7 @@ func (s *Store) standing(ctx context.Context, g Guess) (standing, error) {
 	)
 	err := s.read.one(ctx, append(r.dest(), &found.account, &found.network), `SELECT COALESCE(l.failures, 0), COALESCE(l.delay, 0),
 			COALESCE(l.blocked_until, 0), COALESCE(l.forget_at, 0), COALESCE(l.tried, ''), COALESCE(l.repeats_until, 0), COALESCE(l.known_until, 0),
+			COALESCE(l.home_until, 0),
 			COALESCE((SELECT until FROM throttle_budgets WHERE kind = $3 AND key = $1), 0),
 			COALESCE((SELECT until FROM throttle_budgets WHERE kind = $4 AND key = $2), 0)
 		FROM (SELECT 1) one LEFT JOIN throttle_lanes l ON l.account = $1 AND l.network = $2`,

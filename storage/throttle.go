@@ -12,7 +12,8 @@ import (
 // networks where its user is not at home, and what one network may fail at all
 // accounts that are not at home there. A user is at home on a network for [KnownFor]
 // after a login from it; guesses made there are held against that lane alone, so
-// that strangers elsewhere can't lock the user out.
+// that strangers elsewhere can't lock the user out. A login clears its lane's waits,
+// but not what was failed at home: somebody else may be at home there too.
 //
 // A failure is a password that was not tried a moment ago: an app that sends an old
 // one again and again fails once.
@@ -33,8 +34,8 @@ const (
 	marksKept = 10
 	// KnownFor is how long a user is at home on a network.
 	KnownFor = 30 * 24 * time.Hour
-	// knownSlack is how much of it may pass before a login writes it anew: an
-	// indexed column that rarely changes keeps updates cheap.
+	// knownSlack is how much of it may pass before a login begins it anew: a column
+	// in an index that rarely changes keeps updates cheap.
 	knownSlack = 24 * time.Hour
 )
 
@@ -56,6 +57,7 @@ type Limit string
 const (
 	LimitDelay         Limit = "delay"          // a lane that has to wait
 	LimitRepeats       Limit = "repeats"        // the same wrong password too often
+	LimitHome          Limit = "home"           // a lane that fails however often its user logs in
 	LimitAccount       Limit = "account"        // an account failed from everywhere
 	LimitNetwork       Limit = "network"        // a network that failed at many accounts
 	LimitClient        Limit = "client"         // a client failed from one network
@@ -64,7 +66,7 @@ const (
 
 // Limits returns all of them.
 func Limits() []Limit {
-	return []Limit{LimitDelay, LimitRepeats, LimitAccount, LimitNetwork, LimitClient, LimitClientNetwork}
+	return []Limit{LimitDelay, LimitRepeats, LimitHome, LimitAccount, LimitNetwork, LimitClient, LimitClientNetwork}
 }
 
 // ThrottledError refuses a guess that was not even looked at. It depends on what
@@ -149,30 +151,22 @@ func (s *Store) Admit(ctx context.Context, guess Guess, g Grant) error {
 
 // settle forgets the failures of a lane whose user has logged in.
 func (s *Store) settle(ctx context.Context, q querier, g Guess) error {
-	now := s.now()
-	home := millis(now.Add(KnownFor))
-	n, err := q.exec(ctx, `UPDATE throttle_lanes
-		SET failures = 0, delay = 0, blocked_until = 0, forget_at = 0, tried = '', repeats_until = 0,
-			known_until = CASE WHEN known_until < $1 THEN $2 ELSE known_until END,
-			expires_at = CASE WHEN known_until < $1 THEN $2 ELSE known_until END
-		WHERE account = $3 AND network = $4 AND known_until > $5`,
-		millis(now.Add(KnownFor-knownSlack)), home, g.Account, g.Network, millis(now))
-	if err != nil || n == 1 {
-		return err
-	}
 	l, err := lockLane(ctx, q, g)
 	if err != nil {
 		return err
 	}
-	// What a stranger failed was the user's own mistyping.
-	l.forget(millis(now))
-	if err := LimitAccount.refund(ctx, q, g.Account, l.failures); err != nil {
-		return err
+	now := millis(s.now())
+	l.forget(now)
+	if !l.known(now) {
+		// What a stranger failed was the user's own mistyping.
+		if err := LimitAccount.refund(ctx, q, g.Account, l.failures); err != nil {
+			return err
+		}
+		if err := LimitNetwork.refund(ctx, q, g.Network, l.failures); err != nil {
+			return err
+		}
 	}
-	if err := LimitNetwork.refund(ctx, q, g.Network, l.failures); err != nil {
-		return err
-	}
-	l = lane{knownUntil: home}
+	l.succeed(now, g.Mark)
 	return l.save(ctx, q, g)
 }
 

@@ -72,7 +72,7 @@ func (s *Store) Throttles(ctx context.Context) ([]Throttle, error) {
 func (s *Store) ClearThrottle(ctx context.Context, userID string) error {
 	return s.write(ctx, func(ctx context.Context, q querier) error {
 		_, err := q.exec(ctx, `UPDATE throttle_lanes
-			SET failures = 0, delay = 0, blocked_until = 0, forget_at = 0, tried = '', repeats_until = 0,
+			SET failures = 0, delay = 0, blocked_until = 0, forget_at = 0, tried = '', repeats_until = 0, home_until = 0,
 				expires_at = CASE WHEN known_until > $1 THEN known_until ELSE $1 END
 			WHERE account = $2`, millis(s.now()), userID)
 		if err != nil {

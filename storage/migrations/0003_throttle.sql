@@ -13,6 +13,7 @@ CREATE TABLE throttle_lanes (
     tried         TEXT   NOT NULL,        -- keyed hashes of the last passwords tried
     repeats_until BIGINT NOT NULL,        -- when the repeats of those are paid back
     known_until   BIGINT NOT NULL,        -- how long the user counts as at home here
+    home_until    BIGINT NOT NULL,        -- when what was failed at home is paid back
     expires_at    BIGINT NOT NULL,        -- when the row says nothing any more
     PRIMARY KEY (account, network)
 );

@@ -24,6 +24,7 @@ func throttleTests() []test {
 		{"the same password fails once", testRepeats},
 		{"a right password gives back what it cost", testRefund},
 		{"a user at home is not kept out by strangers", testAtHome},
+		{"a user who logs in often gives nobody more guesses", testHomeBudget},
 		{"what fails at home is not held against the network", testHomeIsNotCounted},
 		{"home is forgotten after thirty days", testHomeExpires},
 		{"Admit makes the grant or nothing", testAdmit},
@@ -260,6 +261,31 @@ func testAtHome(t *testing.T, db Database) {
 		s.allowed(t, guess(i))
 	}
 	s.wantRefused(t, guess("x"), storage.LimitDelay, time.Second)
+}
+
+// Somebody on the user's own network, who begins anew with each login of the user.
+func testHomeBudget(t *testing.T, db Database) {
+	s, ctx := open(t, db), t.Context()
+	login := func() {
+		t.Helper()
+		for range 3 { // of several programs at once
+			s.allowed(t, guess("right"))
+		}
+		for range 3 {
+			check(t, s.GuessedRight(ctx, guess("right")))
+		}
+	}
+	login()
+	for i := range 50 {
+		login()
+		s.allowed(t, guess(i))
+	}
+	s.wantRefused(t, guess("x"), storage.LimitHome, 72*time.Second)
+	s.wantRefused(t, guess("right"), storage.LimitHome, 72*time.Second)
+	s.clock.advance(72 * time.Second)
+	login()
+	s.allowed(t, guess("y"))
+	s.wantRefused(t, guess("x"), storage.LimitHome, 72*time.Second)
 }
 
 func testHomeIsNotCounted(t *testing.T, db Database) {
