@@ -58,6 +58,12 @@ type settings struct {
 	now  func() time.Time // the database's clock; this machine's where nil
 }
 
+// still stops the clock.
+func still(c *settings) {
+	now := time.Now()
+	c.now = func() time.Time { return now }
+}
+
 // newServer makes a server whose issuer and default audience are issuer, unless
 // change says other.
 func newServer(t testing.TB, change ...func(*settings)) *testServer {

@@ -20,7 +20,7 @@ func (s *testServer) guess(peer, word string, headers ...string) *httptest.Respo
 
 func TestTooManyGuessesAre429(t *testing.T) {
 	t.Parallel()
-	s := newServer(t)
+	s := newServer(t, still)
 	const peer = "198.51.100.7:4000"
 	for i := range storage.FreeGuesses {
 		wantProblem(t, s.guess(peer, fmt.Sprint("guess ", i)), 400, "invalid_grant")
@@ -42,7 +42,7 @@ func TestTooManyGuessesAre429(t *testing.T) {
 // Whoever could name the network could have as many as there are addresses.
 func TestAPeerThatIsNoTrustedProxyNamesNoNetwork(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, func(c *settings) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} })
+	s := newServer(t, still, func(c *settings) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} })
 	for i := range storage.FreeGuesses {
 		w := s.guess("198.51.100.7:4000", fmt.Sprint("guess ", i), fmt.Sprintf("X-Forwarded-For: 203.0.113.%d", i))
 		wantProblem(t, w, 400, "invalid_grant")
@@ -58,7 +58,7 @@ func TestAPeerThatIsNoTrustedProxyNamesNoNetwork(t *testing.T) {
 
 func TestEveryEndpointOfClientsIsThrottled(t *testing.T) {
 	t.Parallel()
-	s := newServer(t)
+	s := newServer(t, still)
 	for i, path := range []string{"/token", "/introspect", "/revoke"} {
 		peer := fmt.Sprintf("198.51.100.%d:4000", i)
 		ask := func(secret string) *httptest.ResponseRecorder {
@@ -81,7 +81,7 @@ func TestEveryEndpointOfClientsIsThrottled(t *testing.T) {
 
 func TestAWrongCurrentPasswordIsThrottled(t *testing.T) {
 	t.Parallel()
-	s := newServer(t)
+	s := newServer(t, still)
 	token := bearer(s.login("ann").Access)
 	change := func(current string) *httptest.ResponseRecorder {
 		return s.ask("PUT", "/users/me/password", encode("current_password", current, "new_password", "another horse"), form, token)

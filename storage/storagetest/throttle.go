@@ -32,6 +32,7 @@ func throttleTests() []test {
 		{"a removed user leaves no lane", testRemovedUserLane},
 		{"clients are counted for each network", testClientThrottle},
 		{"failures are pruned when they no longer count", testPruneFailures},
+		{"guesses that are refused leave no row", testRefusedLeaveNothing},
 		{"pruning takes no failure that counts again", testPruneRevived},
 	}
 }
@@ -471,6 +472,19 @@ func testPruneFailures(t *testing.T, db Database) {
 	s.clock.advance(storage.KnownFor)
 	if got := s.prune(t, 7); got != 1 {
 		t.Errorf("a month later: got %d rows pruned, want the lane of home", got)
+	}
+}
+
+// Names without end, from one network, many at once.
+func testRefusedLeaveNothing(t *testing.T, db Database) {
+	const budget = 500
+	if got := spend(t, db, 4*budget, func(i int) storage.Guess { return at(fmt.Sprint("name-", i), i) }); got != budget {
+		t.Errorf("got %d guesses allowed, want %d", got, budget)
+	}
+	s := open(t, db)
+	s.clock.advance(2 * time.Hour)
+	if got, want := s.prune(t, 100), int64(2*budget+1); got != want {
+		t.Errorf("got %d rows, want %d: a lane and an account for each guess that was allowed, and the network", got, want)
 	}
 }
 
