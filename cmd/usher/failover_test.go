@@ -103,6 +103,10 @@ func TestACutConnectionRefusesRatherThanErrs(t *testing.T) {
 	if unavailable == 0 {
 		t.Error("a node that could not know never said so")
 	}
+	guess := url.Values{"grant_type": {"password"}, "username": {"ann"}, "password": {"guess"}}
+	if status, body := behind.post("/token", "", "", guess); status != http.StatusServiceUnavailable {
+		t.Errorf("a guess that can't be counted: got %d %s, want 503", status, body)
+	}
 	way.heal()
 	healed := time.Now()
 	eventually(t, "the node works again", func() (bool, string) {

@@ -22,13 +22,14 @@ import (
 // Refused logins must take the same time whatever they are refused for, or time
 // tells who has an account. In the suite only what would be seen at a glance fails:
 // a hash left out or made twice. In a soak there are enough samples for a gap of a
-// fiftieth.
+// fiftieth, in the lower quartile: what a machine adds that is busy with other things
+// is in the upper ones.
 func TestSoakRefusedLoginsTakeTheSameTime(t *testing.T) { // not in parallel: others would be measured
-	const (
-		cost       = 8
-		perAccount = 40 // fewer than an account may fail at once
-	)
-	samples := 20 * rounds(t, 1)
+	const perAccount = 40 // fewer than an account may fail at once
+	cost, samples := 8, 20
+	if n := rounds(t, 0); n > 0 {
+		cost, samples = 10, 10*n
+	}
 	s := newServer(t, proxied, "--bcrypt-cost", fmt.Sprint(cost))
 	store, err := storage.Open(t.Context(), "sqlite:"+filepath.Join(s.Dir, "usher.db"), storage.Options{})
 	if err != nil {
@@ -74,14 +75,14 @@ func TestSoakRefusedLoginsTakeTheSameTime(t *testing.T) { // not in parallel: ot
 	slices.SortFunc(classes, func(a, b *timed) int { return cmp.Compare(b.name, a.name) }) // "wrong" first
 	for _, c := range classes {
 		slices.Sort(c.took)
-		least, median := c.took[0]/classes[0].took[0], c.median()/classes[0].median()
-		t.Logf("%-9s median %6.3f ms, %+5.2f %% of wrong's, least %6.3f ms, Mann-Whitney p %.2f",
-			c.name, 1000*c.median(), 100*(median-1), 1000*c.took[0], mannWhitney(c.took, classes[0].took))
+		least, lower, median := c.against(classes[0], 0), c.against(classes[0], 1), c.against(classes[0], 2)
+		t.Logf("%-9s least %7.3f ms, quartile %7.3f ms (%+.2f %%), median %7.3f ms (%+.2f %%), Mann-Whitney p %.2f", c.name,
+			1000*c.quarter(0), 1000*c.quarter(1), 100*(lower-1), 1000*c.quarter(2), 100*(median-1), mannWhitney(c.took, classes[0].took))
 		if least < 0.5 || least > 2 {
 			t.Errorf("%s: takes %.2f times as long as a wrong password at the least", c.name, least)
 		}
-		if samples >= 1000 && math.Abs(median-1) > 0.02 {
-			t.Errorf("%s: takes %.3f times as long as a wrong password in the median, want within a fiftieth", c.name, median)
+		if samples >= 500 && math.Abs(lower-1) > 0.02 {
+			t.Errorf("%s: takes %.3f times as long as a wrong password in the lower quartile, want within a fiftieth", c.name, lower)
 		}
 	}
 }
@@ -96,7 +97,11 @@ type timed struct {
 
 func (c *timed) account(i int) string { return fmt.Sprintf("%s-%04d", c.name, i) }
 
-func (c *timed) median() float64 { return c.took[len(c.took)/2] }
+// quarter is the time below which so many quarters of the sorted samples are.
+func (c *timed) quarter(n int) float64 { return c.took[n*len(c.took)/4] }
+
+// against compares a quarter with that of another class.
+func (c *timed) against(other *timed, n int) float64 { return c.quarter(n) / other.quarter(n) }
 
 // refusal measures a login that is refused.
 func (s *testServer) refusal(from, username, word string) time.Duration {
