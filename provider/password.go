@@ -34,7 +34,7 @@ func (g passwordGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.
 	if username == "" || password == "" {
 		return invalidRequest("Parameters \"username\" and \"password\" are both needed.")
 	}
-	user, guess, err := g.p.login(ctx, username, password, s.request.From)
+	user, charged, err := g.p.login(ctx, username, password, s.request.From)
 	if err != nil {
 		return err
 	}
@@ -42,13 +42,13 @@ func (g passwordGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.
 	scopes := scope.Intersect(r.GetRequestedScopes(), user.Scopes)
 	if len(scopes) == 0 {
 		// No grant will tell the throttle that the password was right.
-		if err := g.p.cfg.Store.GuessedRight(ctx, guess); err != nil {
+		if err := g.p.cfg.Store.GuessedRight(ctx, charged); err != nil {
 			return err
 		}
 		return errNoScope
 	}
 	r.SetRequestedScopes(scopes)
-	s.user, s.guess = user, guess
+	s.user, s.charged = user, charged
 	return nil
 }
 
@@ -79,22 +79,22 @@ func (g passwordGrant) PopulateTokenEndpointResponse(ctx context.Context, r fosi
 		s.grant.Refresh = hashToken(s.answer.RefreshToken)
 		s.grant.ExpiresAt = now.Add(p.cfg.RefreshTokenTTL)
 	}
-	if err := p.cfg.Store.Admit(ctx, s.guess, s.grant); err != nil {
+	if err := p.cfg.Store.Admit(ctx, s.charged, s.grant); err != nil {
 		return err
 	}
 	respond(s, response)
 	return nil
 }
 
-// login returns the user of that name and password, and the guess that it was.
+// login returns the user of that name and password, and what it was charged for.
 // Every refusal is errLogin, after the same reads, the same writes and the same
 // work: a user that is not there or is disabled is compared as one without a
 // password.
-func (p *Provider) login(ctx context.Context, username, password string, from netip.Addr) (storage.User, storage.Guess, error) {
+func (p *Provider) login(ctx context.Context, username, password string, from netip.Addr) (storage.User, storage.Charged, error) {
 	name, nameErr := credentials.Username(username)
 	user, err := p.cfg.Store.UserByName(ctx, name)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		return storage.User{}, storage.Guess{}, err
+		return storage.User{}, storage.Charged{}, err
 	}
 	account := user.ID
 	switch {
@@ -107,14 +107,14 @@ func (p *Provider) login(ctx context.Context, username, password string, from ne
 	if refused {
 		user.PasswordHash = ""
 	}
-	guess, ok, err := p.guess(ctx, &user, account, password, from)
+	charged, ok, err := p.guess(ctx, &user, account, password, from)
 	if err != nil {
-		return storage.User{}, storage.Guess{}, err
+		return storage.User{}, storage.Charged{}, err
 	}
 	if refused || !ok {
-		return storage.User{}, storage.Guess{}, errLogin
+		return storage.User{}, storage.Charged{}, errLogin
 	}
-	return user, guess, nil
+	return user, charged, nil
 }
 
 // checkPassword compares a password with the user's hash, and renews a hash of

@@ -71,14 +71,14 @@ func (p *Provider) ChangePassword(ctx context.Context, c accesstoken.Claims, cur
 		return invalidRequest("The new password is refused: %v.", err)
 	}
 	wrong := &Problem{Status: http.StatusForbidden, Code: codeAccessDenied, Description: "The current password is wrong."}
-	guess, ok, err := p.guess(ctx, &user, user.ID, current, from)
+	charged, ok, err := p.guess(ctx, &user, user.ID, current, from)
 	if err != nil {
 		return err
 	}
 	if !ok {
 		return wrong
 	}
-	if err := p.cfg.Store.GuessedRight(ctx, guess); err != nil {
+	if err := p.cfg.Store.GuessedRight(ctx, charged); err != nil {
 		return err
 	}
 	hash, err := p.cfg.Pool.Hash(ctx, next)

@@ -13,10 +13,10 @@ import (
 type session struct {
 	request *Request
 	client  storage.Client
-	user    storage.User  // of the password and refresh grants
-	grant   storage.Grant // likewise
-	guess   storage.Guess // of the password grant
-	replay  *answer       // the answer to a retried refresh
+	user    storage.User    // of the password and refresh grants
+	grant   storage.Grant   // likewise
+	charged storage.Charged // of the password grant
+	replay  *answer         // the answer to a retried refresh
 	answer  Token
 }
 

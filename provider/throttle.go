@@ -88,25 +88,26 @@ func network(addr netip.Addr) string {
 // guess checks a password that was tried at an account, unless too many were
 // already. It is counted first, so that no number of guesses at once gets by.
 // Whoever finds it right tells the store, or the guess remains a failure.
-func (p *Provider) guess(ctx context.Context, user *storage.User, account, password string, from netip.Addr) (storage.Guess, bool, error) {
+func (p *Provider) guess(ctx context.Context, user *storage.User, account, password string, from netip.Addr) (storage.Charged, bool, error) {
 	// What is refused for want of time must not fill the database with failures.
 	if err := p.cfg.Pool.Admits(); err != nil {
-		return storage.Guess{}, false, p.overloaded(err)
+		return storage.Charged{}, false, p.overloaded(err)
 	}
-	g := storage.Guess{Account: account, Network: network(from), Mark: p.throttle.mac("password", account, password)}
-	repeat, err := p.cfg.Store.Charge(ctx, g)
+	charged, err := p.cfg.Store.Charge(ctx, storage.Guess{
+		Account: account, Network: network(from), Mark: p.throttle.mac("password", account, password),
+	})
 	if err != nil {
-		return g, false, p.throttled(err)
+		return charged, false, p.throttled(err)
 	}
 	ok, err := p.checkPassword(ctx, user, password)
 	if ok || errors.Is(err, credentials.ErrBusy) {
-		return g, ok, err
+		return charged, ok, err
 	}
 	// Also for those who did not stay to hear it, or hashing would be free for them.
-	if err := errors.Join(err, p.cfg.Store.GuessedWrong(context.WithoutCancel(ctx), g, repeat)); err != nil {
-		return g, false, err
+	if err := errors.Join(err, p.cfg.Store.GuessedWrong(context.WithoutCancel(ctx), charged)); err != nil {
+		return charged, false, err
 	}
-	return g, false, nil
+	return charged, false, nil
 }
 
 // throttled turns a refused guess into an answer, and leaves other errors as they

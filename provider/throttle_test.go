@@ -324,9 +324,12 @@ func TestWhatCantBeHashedIsNotCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // a second each: one runs, one waits
-		go pool.Check(t.Context(), "", "x", 14)
+	// A second each: one runs, and then one waits.
+	go pool.Check(t.Context(), "", "x", 14)
+	for pool.Stats().Running == 0 {
+		runtime.Gosched()
 	}
+	go pool.Check(t.Context(), "", "x", 14)
 	for pool.Stats().Waiting == 0 {
 		runtime.Gosched()
 	}

@@ -76,9 +76,9 @@ func BenchmarkPostgres(b *testing.B) {
 				id := storage.NewID()
 				g := storage.Grant{ID: id, UserID: user.ID, ClientID: client.ID, UserEpoch: "e", ClientEpoch: "e", Scopes: []string{"profile"},
 					Audiences: []string{"https://auth.example"}, AuthTime: time.Now(), ExpiresAt: time.Now().Add(720 * time.Hour), Refresh: []byte(id)}
-				_, err := s.Charge(b.Context(), at(n))
+				charged, err := s.Charge(b.Context(), at(n))
 				if err == nil {
-					err = s.Admit(b.Context(), at(n), g)
+					err = s.Admit(b.Context(), charged, g)
 				}
 				if err != nil {
 					b.Error(err)

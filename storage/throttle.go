@@ -84,65 +84,89 @@ func throttled(by Limit, now, until int64) error {
 	return &ThrottledError{By: by, After: time.Duration(until-now) * time.Millisecond}
 }
 
+// Charged is a guess that was counted as a failure, until it is known what it was.
+type Charged struct {
+	Guess
+	// Repeat says that the password was tried a moment ago and cost nothing.
+	Repeat bool
+
+	lane lane // as the charge left it
+}
+
 // Charge counts a guess as a failure before the password is checked, or refuses it
-// with a [ThrottledError]. A password that was tried a moment ago is a repeat and
-// costs nothing here. What becomes of the guess is told by [Store.Admit] or
+// with a [ThrottledError]. What becomes of the guess is told by [Store.Admit] or
 // [Store.GuessedRight], or by [Store.GuessedWrong].
-func (s *Store) Charge(ctx context.Context, g Guess) (repeat bool, err error) {
+func (s *Store) Charge(ctx context.Context, g Guess) (Charged, error) {
+	charged := Charged{Guess: g}
 	// Most guesses of a flood end here, without the lock that writers wait for.
 	seen, err := s.standing(ctx, g)
 	if err != nil {
-		return false, err
+		return charged, err
 	}
-	if repeat, err := seen.judge(millis(s.now()), g.Mark); repeat || err != nil {
-		return repeat, err
+	now := millis(s.now())
+	charged.Repeat, err = seen.judge(now, g.Mark)
+	if charged.Repeat || err != nil {
+		return charged, err
 	}
-	err = s.write(ctx, func(ctx context.Context, q querier) error {
-		l, err := lockLane(ctx, q, g)
-		if err != nil {
+	if seen.known(now) {
+		charged.lane = seen.lane
+		charged.lane.fail(now, g.Mark)
+		if won, err := seen.lane.swap(ctx, s.dialect.single, g, charged.lane); won || err != nil {
+			return charged, err
+		}
+	}
+	err = s.write(ctx, func(ctx context.Context, q querier) error { return s.charge(ctx, q, &charged) })
+	return charged, err
+}
+
+// charge does it under the lane's lock.
+func (s *Store) charge(ctx context.Context, q querier, c *Charged) error {
+	c.lane = lane{}
+	l, err := lockLane(ctx, q, c.Guess)
+	if err != nil {
+		return err
+	}
+	now := millis(s.now())
+	c.Repeat, err = l.judge(now, c.Mark)
+	if c.Repeat || err != nil {
+		return err
+	}
+	if !l.known(now) {
+		if err := LimitAccount.spend(ctx, q, c.Account, now); err != nil {
 			return err
 		}
-		now := millis(s.now())
-		if repeat, err = l.judge(now, g.Mark); repeat || err != nil {
+		if err := LimitNetwork.spend(ctx, q, c.Network, now); err != nil {
 			return err
 		}
-		if !l.known(now) {
-			if err := LimitAccount.spend(ctx, q, g.Account, now); err != nil {
-				return err
-			}
-			if err := LimitNetwork.spend(ctx, q, g.Network, now); err != nil {
-				return err
-			}
-		}
-		l.fail(now, g.Mark)
-		return l.save(ctx, q, g)
-	})
-	return repeat, err
+	}
+	l.fail(now, c.Mark)
+	c.lane = l
+	return l.save(ctx, q, c.Guess)
 }
 
 // GuessedWrong tells that a guess was wrong. Only of a repeat is there more to
 // count: it costs no failure, but hashing.
-func (s *Store) GuessedWrong(ctx context.Context, g Guess, repeat bool) error {
-	if !repeat {
+func (s *Store) GuessedWrong(ctx context.Context, c Charged) error {
+	if !c.Repeat {
 		return nil
 	}
 	_, each := LimitRepeats.budget()
 	_, err := s.dialect.single(ctx, `UPDATE throttle_lanes
 		SET repeats_until = CASE WHEN repeats_until > $1 THEN repeats_until ELSE $1 END + $2
-		WHERE account = $3 AND network = $4`, millis(s.now()), each.Milliseconds(), g.Account, g.Network)
+		WHERE account = $3 AND network = $4`, millis(s.now()), each.Milliseconds(), c.Account, c.Network)
 	return err
 }
 
 // GuessedRight tells that a guess was right: the user is at home on that network,
 // and what was charged on the way there is given back.
-func (s *Store) GuessedRight(ctx context.Context, g Guess) error {
-	return s.write(ctx, func(ctx context.Context, q querier) error { return s.settle(ctx, q, g) })
+func (s *Store) GuessedRight(ctx context.Context, c Charged) error {
+	return s.write(ctx, func(ctx context.Context, q querier) error { return s.settle(ctx, q, c) })
 }
 
 // Admit is GuessedRight and CreateGrant in one.
-func (s *Store) Admit(ctx context.Context, guess Guess, g Grant) error {
+func (s *Store) Admit(ctx context.Context, c Charged, g Grant) error {
 	return s.write(ctx, func(ctx context.Context, q querier) error {
-		if err := s.settle(ctx, q, guess); err != nil {
+		if err := s.settle(ctx, q, c); err != nil {
 			return err
 		}
 		return s.insertGrant(ctx, q.exec, g)
@@ -150,24 +174,30 @@ func (s *Store) Admit(ctx context.Context, guess Guess, g Grant) error {
 }
 
 // settle forgets the failures of a lane whose user has logged in.
-func (s *Store) settle(ctx context.Context, q querier, g Guess) error {
-	l, err := lockLane(ctx, q, g)
+func (s *Store) settle(ctx context.Context, q querier, c Charged) error {
+	now := millis(s.now())
+	if c.lane.known(now) {
+		l := c.lane
+		l.succeed(now, c.Mark)
+		if won, err := c.lane.swap(ctx, q.exec, c.Guess, l); won || err != nil {
+			return err
+		}
+	}
+	l, err := lockLane(ctx, q, c.Guess)
 	if err != nil {
 		return err
 	}
-	now := millis(s.now())
-	l.forget(now)
-	if !l.known(now) {
+	if l.forget(now); !l.known(now) {
 		// What a stranger failed was the user's own mistyping.
-		if err := LimitAccount.refund(ctx, q, g.Account, l.failures); err != nil {
+		if err := LimitAccount.refund(ctx, q, c.Account, l.failures); err != nil {
 			return err
 		}
-		if err := LimitNetwork.refund(ctx, q, g.Network, l.failures); err != nil {
+		if err := LimitNetwork.refund(ctx, q, c.Network, l.failures); err != nil {
 			return err
 		}
 	}
-	l.succeed(now, g.Mark)
-	return l.save(ctx, q, g)
+	l.succeed(now, c.Mark)
+	return l.save(ctx, q, c.Guess)
 }
 
 // ChargeClient counts a failed authentication of a client from a network, before a

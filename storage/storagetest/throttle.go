@@ -58,11 +58,19 @@ func at(account, password any) storage.Guess {
 }
 
 // allowed charges a guess and fails the test where it was refused.
-func (n node) allowed(t *testing.T, g storage.Guess) {
+func (n node) allowed(t *testing.T, g storage.Guess) storage.Charged {
 	t.Helper()
-	if _, err := n.Charge(t.Context(), g); err != nil {
+	charged, err := n.Charge(t.Context(), g)
+	if err != nil {
 		t.Fatalf("guess %+v: got %v, want it allowed", g, err)
 	}
+	return charged
+}
+
+// enter makes a right guess.
+func (n node) enter(t *testing.T, g storage.Guess) {
+	t.Helper()
+	check(t, n.GuessedRight(t.Context(), n.allowed(t, g)))
 }
 
 // refused returns what a guess was refused by and for how long.
@@ -126,12 +134,12 @@ func spend(t *testing.T, db Database, n int, g func(i int) storage.Guess) (allow
 	nodes := []node{first, openAt(t, db, first.clock), openAt(t, db, first.clock)}
 	var count atomic.Int64
 	together(t, n, func(ctx context.Context, i int) error {
-		repeat, err := nodes[i%3].Charge(ctx, g(i))
+		charged, err := nodes[i%3].Charge(ctx, g(i))
 		var refused *storage.ThrottledError
 		if errors.As(err, &refused) {
 			return nil
 		}
-		if err == nil && !repeat {
+		if err == nil && !charged.Repeat {
 			count.Add(1)
 		}
 		return err
@@ -200,11 +208,11 @@ func testRepeats(t *testing.T, db Database) {
 
 	// While others wait the repeat is let through, a hundred times an hour.
 	for i := range 50 {
-		repeat, err := s.Charge(ctx, guess(5))
-		if err != nil || !repeat {
-			t.Fatalf("repeat %d: got %t, %v, want it allowed as a repeat", i, repeat, err)
+		charged, err := s.Charge(ctx, guess(5))
+		if err != nil || !charged.Repeat {
+			t.Fatalf("repeat %d: got %t, %v, want it allowed as a repeat", i, charged.Repeat, err)
 		}
-		check(t, s.GuessedWrong(ctx, guess(5), repeat))
+		check(t, s.GuessedWrong(ctx, charged))
 	}
 	s.wantRefused(t, guess(5), storage.LimitRepeats, 72*time.Second)
 	s.clock.advance(time.Second)
@@ -214,8 +222,8 @@ func testRepeats(t *testing.T, db Database) {
 
 	// Another account's same password is another guess, and so is another network's.
 	for _, other := range []storage.Guess{at("bob", 5), from("elsewhere", 5)} {
-		if repeat, err := s.Charge(ctx, other); repeat || err != nil {
-			t.Errorf("guess %+v: got repeat %t, %v, want a new guess", other, repeat, err)
+		if charged, err := s.Charge(ctx, other); charged.Repeat || err != nil {
+			t.Errorf("guess %+v: got repeat %t, %v, want a new guess", other, charged.Repeat, err)
 		}
 	}
 }
@@ -228,7 +236,7 @@ func testRefund(t *testing.T, db Database) {
 		for j := range 5 {
 			s.allowed(t, at(user, j))
 		}
-		check(t, s.GuessedRight(ctx, at(user, 4)))
+		check(t, s.GuessedRight(ctx, storage.Charged{Guess: at(user, 4)}))
 	}
 	// A user on the way through many networks.
 	for i := range 50 {
@@ -236,7 +244,7 @@ func testRefund(t *testing.T, db Database) {
 		for j := range 5 {
 			s.allowed(t, from(network, j))
 		}
-		check(t, s.GuessedRight(ctx, from(network, 4)))
+		check(t, s.GuessedRight(ctx, storage.Charged{Guess: from(network, 4)}))
 	}
 	for i := range storage.FreeGuesses {
 		s.allowed(t, from("net-7", fmt.Sprint("again ", i)))
@@ -244,9 +252,8 @@ func testRefund(t *testing.T, db Database) {
 }
 
 func testAtHome(t *testing.T, db Database) {
-	s, ctx := open(t, db), t.Context()
-	s.allowed(t, guess("right"))
-	check(t, s.GuessedRight(ctx, guess("right")))
+	s := open(t, db)
+	s.enter(t, guess("right"))
 	for i := range 50 {
 		s.allowed(t, from(fmt.Sprint("stranger-", i), i))
 	}
@@ -255,8 +262,7 @@ func testAtHome(t *testing.T, db Database) {
 		s.allowed(t, at(fmt.Sprint("nobody-", i), i))
 	}
 	s.wantRefused(t, at("nobody", "x"), storage.LimitNetwork, 7200*time.Millisecond)
-	s.allowed(t, guess("right"))
-	check(t, s.GuessedRight(ctx, guess("right")))
+	s.enter(t, guess("right"))
 	// At home too there is a limit.
 	for i := range storage.FreeGuesses {
 		s.allowed(t, guess(i))
@@ -269,14 +275,22 @@ func testHomeBudget(t *testing.T, db Database) {
 	s, ctx := open(t, db), t.Context()
 	login := func() {
 		t.Helper()
+		var all []storage.Charged
 		for range 3 { // of several programs at once
-			s.allowed(t, guess("right"))
+			all = append(all, s.allowed(t, guess("right")))
 		}
-		for range 3 {
-			check(t, s.GuessedRight(ctx, guess("right")))
+		for _, charged := range all {
+			check(t, s.GuessedRight(ctx, charged))
 		}
 	}
 	login()
+	together(t, 100, func(ctx context.Context, _ int) error {
+		charged, err := s.Charge(ctx, guess("right"))
+		if err != nil {
+			return err
+		}
+		return s.GuessedRight(ctx, charged)
+	})
 	for i := range 50 {
 		login()
 		s.allowed(t, guess(i))
@@ -290,11 +304,10 @@ func testHomeBudget(t *testing.T, db Database) {
 }
 
 func testHomeIsNotCounted(t *testing.T, db Database) {
-	s, ctx := open(t, db), t.Context()
+	s := open(t, db)
 	for i := range 120 {
 		user := fmt.Sprint("user-", i)
-		s.allowed(t, at(user, "right"))
-		check(t, s.GuessedRight(ctx, at(user, "right")))
+		s.enter(t, at(user, "right"))
 		for j := range 5 {
 			s.allowed(t, at(user, j))
 		}
@@ -318,8 +331,7 @@ func testHomeExpires(t *testing.T, db Database) {
 	}
 	login := func() {
 		t.Helper()
-		s.allowed(t, guess("right"))
-		check(t, s.GuessedRight(ctx, guess("right")))
+		s.enter(t, guess("right"))
 	}
 	login()
 	for range 3 { // each login begins the days anew, or nearly so
@@ -343,12 +355,12 @@ func testAdmit(t *testing.T, db Database) {
 	for i := range storage.FreeGuesses {
 		s.allowed(t, guess(i))
 	}
-	check(t, s.Admit(ctx, guess(9), g))
+	check(t, s.Admit(ctx, storage.Charged{Guess: guess(9)}, g))
 	s.wantLive(t, "the grant", g, true)
 	for i := range storage.FreeGuesses {
 		s.allowed(t, guess(i))
 	}
-	if err := s.Admit(ctx, guess(9), g); !errors.Is(err, storage.ErrExists) {
+	if err := s.Admit(ctx, storage.Charged{Guess: guess(9)}, g); !errors.Is(err, storage.ErrExists) {
 		t.Errorf("the same grant again: got %v, want ErrExists", err)
 	}
 	s.wantRefused(t, guess("x"), storage.LimitDelay, time.Second)
@@ -380,7 +392,7 @@ func testThrottleList(t *testing.T, db Database) {
 	for i := range 488 {
 		s.allowed(t, at(fmt.Sprint("nobody-", i), i))
 	}
-	check(t, s.GuessedRight(ctx, at(bob.ID, 1)))
+	check(t, s.GuessedRight(ctx, storage.Charged{Guess: at(bob.ID, 1)}))
 	s.allowed(t, at("the last", 1))
 	var got []storage.Throttle
 	for _, e := range list() {
@@ -409,8 +421,7 @@ func testThrottleList(t *testing.T, db Database) {
 func testRemovedUserLane(t *testing.T, db Database) {
 	s, ctx := open(t, db), t.Context()
 	ann := s.user(t, "ann")
-	s.allowed(t, at(ann.ID, 1))
-	check(t, s.GuessedRight(ctx, at(ann.ID, 1)))
+	s.enter(t, at(ann.ID, 1))
 	for i := range 50 {
 		g := at(ann.ID, i)
 		g.Network = fmt.Sprint("net-", i)
@@ -451,8 +462,7 @@ func testPruneFailures(t *testing.T, db Database) {
 		s.allowed(t, from(fmt.Sprint("net-", i), i)) // 30 lanes and networks, one account
 		check(t, s.ChargeClient(ctx, "api", fmt.Sprint("net-", i)))
 	}
-	s.allowed(t, from("home", "right"))
-	check(t, s.GuessedRight(ctx, from("home", "right")))
+	s.enter(t, from("home", "right"))
 	if got := s.prune(t, 7); got != 1 { // what home spent was given back
 		t.Errorf("while they count: got %d rows pruned, want 1", got)
 	}
@@ -505,9 +515,9 @@ func testPruneRevived(t *testing.T, db Database) {
 			return err
 		})
 		for i := range 20 {
-			repeat, err := nodes[1].Charge(t.Context(), at(fmt.Sprint("user-", i), fmt.Sprint("again ", round)))
-			if err != nil || !repeat {
-				t.Fatalf("round %d, user %d: got repeat %t, %v, want the failure remembered", round, i, repeat, err)
+			charged, err := nodes[1].Charge(t.Context(), at(fmt.Sprint("user-", i), fmt.Sprint("again ", round)))
+			if err != nil || !charged.Repeat {
+				t.Fatalf("round %d, user %d: got repeat %t, %v, want the failure remembered", round, i, charged.Repeat, err)
 			}
 		}
 	}
