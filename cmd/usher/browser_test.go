@@ -140,7 +140,7 @@ func (p *tab) authorize(d dialog) {
 	}
 	id, secret := "#client_id_"+flow, "#client_secret_"+flow
 	p.run("opening the dialog",
-		chromedp.Click(chromedp.CSS(".btn.authorize")),
+		press(".btn.authorize"),
 		chromedp.WaitVisible(chromedp.CSS(id)))
 	if flow == "password" {
 		p.run("typing the password",
@@ -160,8 +160,15 @@ func (p *tab) authorize(d dialog) {
 	}
 	p.photograph("dialog")
 	// The form that holds this flow's client id has its own button.
-	const press = `document.querySelector(%q).closest(".auth-container").querySelector(".auth-btn-wrapper .authorize").click()`
-	p.run("pressing Authorize", chromedp.Evaluate[chromedp.Void](fmt.Sprintf(press, id)))
+	p.run("pressing Authorize", press(`.auth-container:has(`+id+`) .auth-btn-wrapper .authorize`))
+}
+
+// press clicks an element once it can be seen. It goes by the element and not by
+// its place, which on a busy machine has moved until the click arrives.
+func press(element string) chromedp.Action[chromedp.Void] {
+	return chromedp.Steps(
+		chromedp.WaitVisible(chromedp.CSS(element)),
+		chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelector(%q).click()`, element)))
 }
 
 // logsIn expects the dialog to have worked, and every lock of the user's
@@ -170,7 +177,7 @@ func (p *tab) logsIn() {
 	p.t.Helper()
 	p.run("logging in",
 		chromedp.WaitVisible(`//button[contains(@class,"auth") and normalize-space()="Logout"]`),
-		chromedp.Click(chromedp.CSS(".btn-done")),
+		press(".btn-done"),
 		chromedp.WaitNotPresent(chromedp.CSS(".dialog-ux")),
 		chromedp.WaitVisible(chromedp.CSS(".auth-wrapper .authorize.locked")))
 }
@@ -180,8 +187,8 @@ func (p *tab) tries(operation string) (answer string) {
 	p.t.Helper()
 	section := "#operations-" + operation
 	p.run("trying "+operation,
-		chromedp.Click(chromedp.CSS(section+" .opblock-summary-control")),
-		chromedp.Click(chromedp.CSS(section+" .execute")),
+		press(section+" .opblock-summary-control"),
+		press(section+" .execute"),
 		chromedp.WaitVisible(chromedp.CSS(section+" .live-responses-table .response-col_status")))
 	answer = p.read(section + " .live-responses-table")
 	p.photograph(operation)

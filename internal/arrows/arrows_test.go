@@ -22,6 +22,7 @@ var below = map[string][]string{
 	"provider":              {"storage", "keys", "credentials", "accesstoken", "scope"},
 	"resource":              {"accesstoken", "keys"},
 	"accesstoken":           {},
+	"audit":                 {},
 	"credentials":           {},
 	"keys":                  {},
 	"keys/keystest":         {"keys"},
