@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/usher-oauth/usher/audit"
 	"github.com/usher-oauth/usher/keys"
 	"github.com/usher-oauth/usher/provider"
 	"github.com/usher-oauth/usher/resource"
@@ -64,7 +65,10 @@ type tokenChecks struct {
 // Verify checks a signature, for resource.KeySet.
 func (t tokenChecks) Verify(ctx context.Context, token, typ string) ([]byte, error) {
 	payload, err := t.provider.KeySet().Verify(ctx, token, typ)
-	if err != nil && !errors.Is(err, keys.ErrInvalid) {
+	switch {
+	case errors.Is(err, keys.ErrInvalid):
+		audit.Of(ctx).Reason = err.Error()
+	case err != nil:
 		t.tell(ctx, err)
 	}
 	return payload, err

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/usher-oauth/usher/audit"
 	"github.com/usher-oauth/usher/provider"
 )
 
@@ -66,7 +67,20 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 			slog.String("request_id", requestID(w)),
 			slog.Any("err", err))
 	}
+	told(audit.Of(r.Context()), problem)
 	writeProblem(w, problem)
+}
+
+// told completes the record of a request that was not granted. A reason that the
+// answer may not say is there already.
+func told(record *audit.Record, p *provider.Problem) {
+	record.Outcome = audit.Refused
+	if p.Status >= http.StatusInternalServerError || p.Status == statusClientGone {
+		record.Outcome = audit.Failed
+	}
+	if record.Reason == "" {
+		record.Reason = p.Code + ": " + p.Description
+	}
 }
 
 // writeProblem answers in the form of RFC 6749, section 5.2, which is the form

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/usher-oauth/usher/audit"
 	"github.com/usher-oauth/usher/provider"
 	"github.com/usher-oauth/usher/resource"
 )
@@ -50,6 +51,9 @@ type Config struct {
 	Version string
 
 	Log *slog.Logger
+
+	// Audit is written a record for each event. Nil writes none.
+	Audit *audit.Log
 }
 
 // Handlers are the two faces of the server. They share metrics, and nothing of

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"runtime/debug"
 	"time"
+
+	"github.com/usher-oauth/usher/audit"
 )
 
 // requestIDHeader is never read from a request: an id that a client chose could
@@ -42,12 +44,15 @@ func (s *server) observe(next http.Handler) http.Handler {
 		start := time.Now()
 		a := &answer{ResponseWriter: w}
 		maps.Copy(a.Header(), s.header)
-		a.Header().Set(requestIDHeader, rand.Text())
+		id := rand.Text()
+		a.Header().Set(requestIDHeader, id)
+		record := &audit.Record{Address: s.client(r).String(), Request: id}
+		r = r.WithContext(audit.With(r.Context(), record))
 		s.metrics.inFlight.Inc()
 		defer func() {
 			aborted := s.rescue(a, r, recover())
 			s.metrics.inFlight.Dec()
-			s.record(a, r, time.Since(start))
+			s.record(a, r, record, time.Since(start))
 			if aborted {
 				panic(http.ErrAbortHandler)
 			}
@@ -75,6 +80,7 @@ func (s *server) rescue(a *answer, r *http.Request, v any) (abort bool) {
 		slog.String("request_id", requestID(a)),
 		slog.Any("panic", v),
 		slog.String("stack", string(debug.Stack())))
+	audit.Of(r.Context()).Outcome = audit.Failed
 	if a.status != 0 {
 		return true
 	}
@@ -82,9 +88,11 @@ func (s *server) rescue(a *answer, r *http.Request, v any) (abort bool) {
 	return false
 }
 
-// record writes the log line of a request, and counts it. The line has the
-// route, not the path, and neither query nor body: those may hold secrets.
-func (s *server) record(a *answer, r *http.Request, took time.Duration) {
+// record writes the log line of a request and its audit record, and counts it. The
+// line has the route, not the path, and neither query nor body: those may hold
+// secrets.
+func (s *server) record(a *answer, r *http.Request, record *audit.Record, took time.Duration) {
+	s.Audit.Write(time.Now(), record)
 	s.metrics.count(r.Pattern, r.Method, a.code(), took)
 	level := slog.LevelInfo
 	switch r.Pattern {
@@ -94,14 +102,17 @@ func (s *server) record(a *answer, r *http.Request, took time.Duration) {
 	if !s.Log.Enabled(r.Context(), level) {
 		return
 	}
-	s.Log.LogAttrs(r.Context(), level, "request",
+	attrs := append(make([]slog.Attr, 0, 20),
 		slog.String("method", r.Method),
 		slog.String("route", r.Pattern),
 		slog.Int("status", a.code()),
 		slog.Float64("ms", float64(took.Microseconds())/1000),
-		slog.Int64("bytes", a.bytes),
-		slog.String("remote", s.client(r).String()),
-		slog.String("request_id", requestID(a)))
+		slog.Int64("bytes", a.bytes))
+	attrs = append(attrs, record.Attrs()...)
+	attrs = append(attrs,
+		slog.String("remote", record.Address),
+		slog.String("request_id", record.Request))
+	s.Log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
 // answer is a ResponseWriter that remembers what was sent through it.

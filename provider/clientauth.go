@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/usher-oauth/usher/audit"
 	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/storage"
 )
@@ -119,11 +120,25 @@ func (p *Provider) authenticate(ctx context.Context, r *Request) (storage.Client
 		proven = len(creds.secrets) == 0
 	default:
 		if proven, counted, err = p.prove(ctx, client, creds.secrets, from); err != nil {
+			audit.Of(ctx).Event, audit.Of(ctx).Client = audit.ClientAuth, client.ID
 			return storage.Client{}, err
 		}
 	}
+	record := audit.Of(ctx)
+	record.Client = client.ID
 	if proven && !client.Disabled {
 		return client, nil
+	}
+	record.Event = audit.ClientAuth
+	switch {
+	case !known:
+		record.Reason = "unknown client"
+	case client.Disabled:
+		record.Reason = "disabled client"
+	case client.Public:
+		record.Reason = "public client sent a secret"
+	default:
+		record.Reason = "wrong secret"
 	}
 	if !counted {
 		if err := p.chargeClient(ctx, creds.id, from); err != nil {
@@ -149,7 +164,7 @@ func (p *Provider) prove(ctx context.Context, client storage.Client, secrets []s
 				err = p.throttle.clients.check(client.ID, from, p.cfg.Now())
 			}
 			if ok {
-				return err == nil, false, p.throttled(err)
+				return err == nil, false, p.throttled(ctx, err)
 			}
 			guessable = guessable || brought
 		}

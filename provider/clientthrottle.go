@@ -74,12 +74,12 @@ func (p *Provider) chargeClient(ctx context.Context, id, network string) error {
 	}
 	blocked := p.throttle.clients
 	if err := blocked.check(id, network, p.cfg.Now()); err != nil {
-		return p.throttled(err)
+		return p.throttled(ctx, err)
 	}
 	err := p.cfg.Store.ChargeClient(ctx, id, network)
 	var refused *storage.ThrottledError
 	if errors.As(err, &refused) {
 		blocked.remember(id, network, p.cfg.Now(), refused)
 	}
-	return p.throttled(err)
+	return p.throttled(ctx, err)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ory/fosite"
 
+	"github.com/usher-oauth/usher/audit"
 	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/scope"
 	"github.com/usher-oauth/usher/storage"
@@ -103,13 +104,26 @@ func (p *Provider) login(ctx context.Context, username, password string, from ne
 	case err != nil:
 		account = p.throttle.nobody(name)
 	}
-	refused := nameErr != nil || err != nil || user.Disabled
+	record := audit.Of(ctx)
+	record.User, record.Account = user.Username, account
+	unknown := nameErr != nil || err != nil
+	refused := unknown || user.Disabled
 	if refused {
 		user.PasswordHash = ""
 	}
 	charged, ok, err := p.guess(ctx, &user, account, password, from)
 	if err != nil {
 		return storage.User{}, storage.Charged{}, err
+	}
+	switch {
+	case unknown:
+		record.Reason = "unknown user"
+	case user.Disabled:
+		record.Reason = "disabled user"
+	case user.PasswordHash == "":
+		record.Reason = "user has no password"
+	case !ok:
+		record.Reason = "wrong password"
 	}
 	if refused || !ok {
 		return storage.User{}, storage.Charged{}, errLogin

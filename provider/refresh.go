@@ -8,6 +8,7 @@ import (
 
 	"github.com/ory/fosite"
 
+	"github.com/usher-oauth/usher/audit"
 	"github.com/usher-oauth/usher/storage"
 )
 
@@ -37,7 +38,14 @@ func (g refreshGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.A
 	if err != nil {
 		return err
 	}
-	if found.ClientID != s.client.ID || !found.Live(g.p.cfg.Now()) {
+	record := audit.Of(ctx)
+	record.User, record.Account, record.Grant = found.User.Username, found.UserID, found.ID
+	switch {
+	case found.ClientID != s.client.ID:
+		record.Reason = "refresh token of another client"
+		return errRefresh
+	case !found.Live(g.p.cfg.Now()):
+		record.Reason = "session has ended"
 		return errRefresh
 	}
 	if !bytes.Equal(found.Refresh, hashToken(token)) {
@@ -131,12 +139,15 @@ func (g refreshGrant) used(ctx context.Context, s *session, found storage.Sessio
 		if err != nil {
 			return err
 		}
+		audit.Of(ctx).Reason = "answer given again"
 		s.replay = &a
 		return nil
 	}
 	if err := p.cfg.Store.EndGrant(ctx, found.ID); err != nil {
 		return err
 	}
+	record := audit.Of(ctx)
+	record.Event, record.Reason = audit.Reuse, "used refresh token was used again"
 	p.cfg.Log.WarnContext(ctx, "a used refresh token was used again: its grant is ended",
 		"grant", found.ID, "client", found.ClientID, "user", found.UserID, "age", age.Round(time.Millisecond))
 	return errRefresh
@@ -147,10 +158,12 @@ func (g refreshGrant) used(ctx context.Context, s *session, found storage.Sessio
 func (p *Provider) sessionOf(ctx context.Context, token string) (storage.Session, error) {
 	id, ok := p.refresh.grant(token)
 	if !ok {
+		audit.Of(ctx).Reason = "not a refresh token of this server"
 		return storage.Session{}, errRefresh
 	}
 	s, err := p.cfg.Store.Session(ctx, id)
 	if errors.Is(err, storage.ErrNotFound) {
+		audit.Of(ctx).Reason = "session has ended"
 		return storage.Session{}, errRefresh
 	}
 	return s, err

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"github.com/usher-oauth/usher/accesstoken"
+	"github.com/usher-oauth/usher/audit"
 	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/storage"
 )
@@ -67,6 +68,10 @@ func (p *Provider) ChangePassword(ctx context.Context, c accesstoken.Claims, cur
 	if err != nil {
 		return err
 	}
+	id, _ := accesstoken.ParseID(c.ID)
+	record := audit.Of(ctx)
+	record.Event, record.User, record.Account = audit.PasswordChange, user.Username, user.ID
+	record.Client, record.Grant = c.ClientID, id.Grant
 	if err := credentials.CheckPassword(next, user.Username, user.Email); err != nil {
 		return invalidRequest("The new password is refused: %v.", err)
 	}
@@ -85,13 +90,14 @@ func (p *Provider) ChangePassword(ctx context.Context, c accesstoken.Claims, cur
 	if err != nil {
 		return p.overloaded(err)
 	}
-	id, _ := accesstoken.ParseID(c.ID)
 	err = p.cfg.Store.SetPassword(ctx, user.ID, user.PasswordHash, hash, p.cfg.Pool.Cost(), id.Grant)
 	switch {
 	case errors.Is(err, storage.ErrNotFound): // removed while the passwords were hashed
 		return ErrNoUser
 	case errors.Is(err, storage.ErrConflict): // changed meanwhile: it is the current one no more
 		return wrong
+	case err == nil:
+		record.Outcome = audit.OK
 	}
 	return err
 }

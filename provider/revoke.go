@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/usher-oauth/usher/audit"
 )
 
 // Revoke ends a token of the client that asks (RFC 7009). A refresh token, live
@@ -34,7 +36,13 @@ func (p *Provider) revokeRefresh(ctx context.Context, token, clientID string) er
 	if err != nil || s.ClientID != clientID {
 		return err
 	}
-	return p.cfg.Store.EndGrant(ctx, s.ID)
+	record := audit.Of(ctx)
+	record.Event, record.User, record.Account, record.Grant = audit.Revocation, s.User.Username, s.UserID, s.ID
+	if err := p.cfg.Store.EndGrant(ctx, s.ID); err != nil {
+		return err
+	}
+	record.Outcome = audit.OK
+	return nil
 }
 
 func (p *Provider) revokeAccess(ctx context.Context, token, clientID string) error {
@@ -45,5 +53,11 @@ func (p *Provider) revokeAccess(ctx context.Context, token, clientID string) err
 	if err != nil || c.ClientID != clientID {
 		return err
 	}
-	return p.cfg.Store.RevokeToken(ctx, c.ID, time.Unix(c.Expiry, 0))
+	record := audit.Of(ctx)
+	record.Event, record.Account, record.Token = audit.Revocation, c.Subject, c.ID
+	if err := p.cfg.Store.RevokeToken(ctx, c.ID, time.Unix(c.Expiry, 0)); err != nil {
+		return err
+	}
+	record.Outcome = audit.OK
+	return nil
 }

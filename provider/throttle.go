@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/usher-oauth/usher/audit"
 	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/storage"
 )
@@ -97,7 +98,7 @@ func (p *Provider) guess(ctx context.Context, user *storage.User, account, passw
 		Account: account, Network: network(from), Mark: p.throttle.mac("password", account, password),
 	})
 	if err != nil {
-		return charged, false, p.throttled(err)
+		return charged, false, p.throttled(ctx, err)
 	}
 	ok, err := p.checkPassword(ctx, user, password)
 	if ok || errors.Is(err, credentials.ErrBusy) {
@@ -112,12 +113,13 @@ func (p *Provider) guess(ctx context.Context, user *storage.User, account, passw
 
 // throttled turns a refused guess into an answer, and leaves other errors as they
 // are.
-func (p *Provider) throttled(err error) error {
+func (p *Provider) throttled(ctx context.Context, err error) error {
 	var t *storage.ThrottledError
 	if !errors.As(err, &t) {
 		return err
 	}
 	p.throttle.refused[t.By].Add(1)
+	audit.Of(ctx).Reason = "throttled: " + string(t.By)
 	return &Problem{
 		Status:      http.StatusTooManyRequests, // RFC 6585 §4
 		Code:        codeUnavailable,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/usher-oauth/usher/accesstoken"
+	"github.com/usher-oauth/usher/audit"
 )
 
 // The grant types (RFC 6749 §4.3, §4.4, §6).
@@ -48,6 +49,8 @@ func (p *Provider) Token(ctx context.Context, r *Request) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
+	record := audit.Of(ctx)
+	record.Event = eventOf(grantType)
 	if !slices.Contains(client.Grants, grantType) || (client.Public && grantType == grantClientCredentials) {
 		return nil, badRequest(codeUnauthorizedClient, "This client may not use the grant type %q.", grantType)
 	}
@@ -67,7 +70,19 @@ func (p *Provider) Token(ctx context.Context, r *Request) (*Token, error) {
 	if err := p.run(ctx, s, scopes, audiences); err != nil {
 		return nil, err
 	}
+	record.Outcome, record.Scope = audit.OK, s.answer.Scope
 	return &s.answer, nil
+}
+
+func eventOf(grantType string) string {
+	switch grantType {
+	case grantPassword:
+		return audit.Login
+	case grantRefreshToken:
+		return audit.Refresh
+	default:
+		return audit.ClientToken
+	}
 }
 
 // newAccessToken signs an access token (RFC 9068) for the session and writes it
@@ -88,6 +103,8 @@ func (p *Provider) newAccessToken(ctx context.Context, s *session, scopes, audie
 	if s.grant.ID != "" {
 		claims.AuthTime = s.grant.AuthTime.Unix()
 	}
+	record := audit.Of(ctx)
+	record.Grant, record.Token = s.grant.ID, claims.ID
 	token, err := accesstoken.Sign(p.live.ring.Load(), now, claims)
 	if err != nil {
 		return err
