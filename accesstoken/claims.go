@@ -1,15 +1,15 @@
 package accesstoken
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 )
 
-// Type is the typ in the header of every access token (RFC 9068, section 2.1).
-// It keeps other tokens of the same issuer from passing for one.
+// Type is the typ in the header of an access token (RFC 9068, section 2.1), but for
+// audiences that ask for [TypeJWT]. It keeps other tokens of the same issuer from
+// passing for one.
 const Type = "at+jwt"
 
 // Claims are what an access token says (RFC 9068, section 2.2). Times are in
@@ -62,14 +62,22 @@ type Signer interface {
 // Sign returns the access token with these claims. Claims that Parse would
 // refuse are an error, and no token.
 func Sign(s Signer, now time.Time, c Claims) (string, error) {
+	return SignAs(s, now, Type, c, Extra{})
+}
+
+// SignAs is Sign for a token of that typ, which is one of [Types], with extra claims.
+func SignAs(s Signer, now time.Time, typ string, c Claims, e Extra) (string, error) {
 	if err := c.check(); err != nil {
 		return "", fmt.Errorf("signing access token: %w", err)
 	}
-	payload, err := json.Marshal(c)
+	if typ != Type && typ != TypeJWT {
+		return "", fmt.Errorf("signing access token: it can't have the typ %q", typ)
+	}
+	claims, err := payload(c, e)
 	if err != nil {
 		return "", fmt.Errorf("signing access token: %w", err)
 	}
-	token, err := s.Sign(now, Type, payload)
+	token, err := s.Sign(now, typ, claims)
 	if err != nil {
 		return "", fmt.Errorf("signing access token: %w", err)
 	}

@@ -24,8 +24,13 @@ type Key struct {
 	ID        string // RFC 7638 thumbprint; the kid of tokens and key sets
 	Algorithm Algorithm
 
-	CreatedAt      time.Time
+	CreatedAt time.Time
+	// ForAudiences puts the key into the line of its algorithm, which signs for
+	// audiences that ask for that algorithm. The main line signs all else.
+	ForAudiences bool
+
 	SignsFrom      time.Time // not used to sign before
+	SignsUntil     time.Time // not used to sign from then on; zero: until another of its line does
 	PublishedUntil time.Time // gone from then on; zero: no end is planned
 
 	// A function, because all that any way of printing shows of one is an

@@ -3,6 +3,7 @@ package keys
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -47,41 +48,53 @@ func (r *Ring) Keys() []Key {
 
 // State tells where a key of the ring stands at a time.
 func (r *Ring) State(k Key, now time.Time) State {
-	switch signing, err := r.SigningKey(now); {
+	switch signing := r.at(now).signing[k.line()]; {
 	case isGone(k, now):
 		return Gone
 	case k.SignsFrom.After(now):
 		return Announced
-	case err == nil && signing.ID == k.ID:
+	case signing != nil && signing.ID == k.ID:
 		return Signing
 	}
 	return Retiring
 }
 
-// SigningKey returns the key that signs at a time: of those that may, the one
-// that may most recently. It is ErrNoKey if there is none.
+// SigningKey returns the key of the main line that signs at a time: of those
+// that may, the one that may most recently. It is ErrNoKey if there is none.
 func (r *Ring) SigningKey(now time.Time) (Key, error) {
-	v := r.at(now)
-	if v.signing == nil {
+	return r.SigningKeyFor(now, mainLine)
+}
+
+// SigningKeyFor returns the key that signs at a time for audiences that ask for
+// alg: that of the line of alg, or that of the main line where alg is empty, or
+// there is no such line, or its first key is only announced yet.
+func (r *Ring) SigningKeyFor(now time.Time, alg Algorithm) (Key, error) {
+	k := r.at(now).signer(alg)
+	if k == nil {
 		return Key{}, ErrNoKey
 	}
-	return *v.signing, nil
+	return *k, nil
 }
 
 // Sign returns claims, which are JSON, as a compact JWS (RFC 7515, section 3.1)
 // of the key that signs at that time. Its header has alg, kid and typ and no
 // more. It is ErrNoKey if no key may sign.
 func (r *Ring) Sign(now time.Time, typ string, claims []byte) (string, error) {
-	v := r.at(now)
-	if v.signing == nil {
+	return r.SignFor(now, mainLine, typ, claims)
+}
+
+// SignFor is [Ring.Sign] with the key that signs for audiences that ask for alg.
+func (r *Ring) SignFor(now time.Time, alg Algorithm, typ string, claims []byte) (string, error) {
+	k := r.at(now).signer(alg)
+	if k == nil {
 		return "", ErrNoKey
 	}
-	return v.signing.material().sign(typ, claims)
+	return k.material().sign(typ, claims)
 }
 
 // Verify is [Set.Verify] with the keys that are published at that time.
-func (r *Ring) Verify(now time.Time, token, typ string) ([]byte, error) {
-	return r.at(now).published.Verify(token, typ)
+func (r *Ring) Verify(now time.Time, token string, types ...string) ([]byte, error) {
+	return r.at(now).published.Verify(token, types...)
 }
 
 // Document returns the key set to publish at that time.
@@ -91,10 +104,18 @@ func (r *Ring) Document(now time.Time) Document {
 
 // view is what a ring says from one change of its schedule until the next.
 type view struct {
-	from, until time.Time // zero: unbounded on that side
-	signing     *Key      // nil: none
+	from, until time.Time          // zero: unbounded on that side
+	signing     map[Algorithm]*Key // by line
 	published   *Set
 	document    document
+}
+
+// signer returns the key that signs for audiences that ask for alg, or nil.
+func (v *view) signer(alg Algorithm) *Key {
+	if k := v.signing[alg]; k != nil {
+		return k
+	}
+	return v.signing[mainLine]
 }
 
 func (v *view) covers(now time.Time) bool {
@@ -113,11 +134,12 @@ func (r *Ring) at(now time.Time) *view {
 
 // look works out the view for a time.
 func (r *Ring) look(now time.Time) *view {
-	v := &view{published: &Set{keys: make(map[string]publicKey)}}
+	v := &view{signing: make(map[Algorithm]*Key), published: &Set{keys: make(map[string]publicKey)}}
 	var published []Key
 	for i := range r.keys {
 		k := &r.keys[i]
 		v.bound(k.SignsFrom, now)
+		v.bound(k.SignsUntil, now)
 		v.bound(k.PublishedUntil, now)
 		if isGone(*k, now) {
 			continue
@@ -126,10 +148,15 @@ func (r *Ring) look(now time.Time) *view {
 		v.published.keys[k.ID] = k.material().public
 		// Keys are in the order of creation: of two that sign from the same
 		// moment, the younger does.
-		if !k.SignsFrom.After(now) && (v.signing == nil || !k.SignsFrom.Before(v.signing.SignsFrom)) {
-			v.signing = k
+		signing := v.signing[k.line()]
+		if !k.SignsFrom.After(now) && (signing == nil || !k.SignsFrom.Before(signing.SignsFrom)) {
+			v.signing[k.line()] = k
 		}
 	}
+	// A line whose last key has stopped is over: none of the keys before takes its place.
+	maps.DeleteFunc(v.signing, func(_ Algorithm, k *Key) bool {
+		return !k.SignsUntil.IsZero() && !k.SignsUntil.After(now)
+	})
 	v.document = newDocument(published)
 	return v
 }

@@ -26,39 +26,70 @@ var (
 	ErrSigning = errors.New("the key is signing")
 )
 
-// Rotate plans the next rotation: a new key, announced now, signs after
-// [Lead], and the keys before it stay published until the last token they may
-// have signed, tokenLife long, has expired. It returns the new key and those
-// that changed, to be stored; the ring itself stays as it is.
+// Rotate plans the next rotation of the main line: a new key, announced now,
+// signs after [Lead], and the keys before it stay published until the last token
+// they may have signed, tokenLife long, has expired. It returns the new key and
+// those that changed, to be stored; the ring itself stays as it is. Where the
+// algorithm changes, lines for the needed ones begin and end with it: see
+// [Ring.Adjust].
 //
 // It is ErrAnnounced while an announced key waits. Without a key that signs
 // there is nobody to wait for, and the new one signs at once.
-func (r *Ring) Rotate(now time.Time, alg Algorithm, tokenLife time.Duration) ([]Key, error) {
-	for _, k := range r.keys {
-		if r.State(k, now) == Announced {
-			return nil, fmt.Errorf("%w: %s signs from %s", ErrAnnounced, k.ID, k.SignsFrom.UTC().Format(time.RFC3339))
-		}
+func (r *Ring) Rotate(now time.Time, alg Algorithm, tokenLife time.Duration, needed ...Algorithm) ([]Key, error) {
+	plan, err := r.succeed(now, mainLine, alg, tokenLife)
+	if errors.Is(err, ErrNoKey) {
+		return r.RotateNow(now, alg, needed...)
 	}
-	signing, err := r.SigningKey(now)
-	if err != nil {
-		return r.RotateNow(now, alg)
-	}
-	next, err := Generate(alg)
 	if err != nil {
 		return nil, err
 	}
-	next.CreatedAt = stored(now)
-	next.SignsFrom = next.CreatedAt.Add(Lead)
+	more, err := r.With(plan).Adjust(now, tokenLife, needed...)
+	return append(plan, more...), err
+}
 
+// RotateLine plans the next rotation of the line that signs for audiences which
+// ask for alg, as [Ring.Rotate] does for the main line. It is ErrNoKey where
+// there is no such line.
+func (r *Ring) RotateLine(now time.Time, alg Algorithm, tokenLife time.Duration) ([]Key, error) {
+	return r.succeed(now, alg, alg, tokenLife)
+}
+
+// succeed plans the next key of a line.
+func (r *Ring) succeed(now time.Time, line, alg Algorithm, tokenLife time.Duration) ([]Key, error) {
+	for _, k := range r.keys {
+		if k.line() == line && r.State(k, now) == Announced {
+			return nil, fmt.Errorf("%w: %s signs from %s", ErrAnnounced, k.ID, k.SignsFrom.UTC().Format(time.RFC3339))
+		}
+	}
+	signing := r.at(now).signing[line]
+	if signing == nil || !signing.SignsUntil.IsZero() {
+		return nil, ErrNoKey
+	}
+	next, err := generateAt(now, alg, line != mainLine)
+	if err != nil {
+		return nil, err
+	}
 	plan := []Key{next}
 	end := lastUse(next.SignsFrom, tokenLife)
 	for _, k := range r.keys {
-		if k.PublishedUntil.IsZero() || k.ID == signing.ID {
+		if k.line() == line && (k.PublishedUntil.IsZero() || k.ID == signing.ID) {
 			k.PublishedUntil = end
 			plan = append(plan, k)
 		}
 	}
 	return plan, nil
+}
+
+// generateAt makes a key that is announced now.
+func generateAt(now time.Time, alg Algorithm, forAudiences bool) (Key, error) {
+	k, err := Generate(alg)
+	if err != nil {
+		return Key{}, err
+	}
+	k.ForAudiences = forAudiences
+	k.CreatedAt = stored(now)
+	k.SignsFrom = k.CreatedAt.Add(Lead)
+	return k, nil
 }
 
 // lastUse is until when a key is published whose successor signs from a time on.
@@ -69,40 +100,22 @@ func lastUse(successor time.Time, tokenLife time.Duration) time.Time {
 	return successor.Add(tokenLife + 2*Skew)
 }
 
-// Lengthen plans for tokens that live longer than the schedule reckoned with:
-// while a successor waits, the key that signs must stay published for the tokens
-// it is about to sign. It returns the keys that changed, to be stored; none is
-// common.
-func (r *Ring) Lengthen(now time.Time, tokenLife time.Duration) []Key {
-	signing, err := r.SigningKey(now)
-	if err != nil || signing.PublishedUntil.IsZero() {
-		return nil
-	}
-	for _, k := range r.keys {
-		if r.State(k, now) != Announced {
-			continue
+// RotateNow plans the answer to a leaked key: new keys sign at once, one for the
+// main line and one for each other algorithm that is needed, and all others are
+// gone, so every token in the world is invalid, and verifiers that still cache
+// the key set refuse new tokens and accept old ones until they fetch it again.
+// It returns the new keys, the main line's first, and those that changed, to be
+// stored.
+func (r *Ring) RotateNow(now time.Time, alg Algorithm, needed ...Algorithm) ([]Key, error) {
+	var plan []Key
+	for _, a := range append([]Algorithm{alg}, lines(alg, needed)...) {
+		next, err := generateAt(now, a, a != alg)
+		if err != nil {
+			return nil, err
 		}
-		if end := lastUse(k.SignsFrom, tokenLife); end.After(signing.PublishedUntil) {
-			signing.PublishedUntil = end
-			return []Key{signing}
-		}
+		next.SignsFrom = atOnce(now)
+		plan = append(plan, next)
 	}
-	return nil
-}
-
-// RotateNow plans the answer to a leaked key: a new key signs at once and all
-// others are gone, so every token in the world is invalid, and verifiers that
-// still cache the key set refuse new tokens and accept old ones until they
-// fetch it again. It returns the new key and those that changed, to be stored.
-func (r *Ring) RotateNow(now time.Time, alg Algorithm) ([]Key, error) {
-	next, err := Generate(alg)
-	if err != nil {
-		return nil, err
-	}
-	next.CreatedAt = stored(now)
-	next.SignsFrom = atOnce(now)
-
-	plan := []Key{next}
 	for _, k := range r.keys {
 		if !isGone(k, now) {
 			k.PublishedUntil = atOnce(now)
@@ -130,9 +143,10 @@ func (r *Ring) Retire(now time.Time, id string) ([]Key, error) {
 		case Signing:
 			return nil, fmt.Errorf("%w: rotate first, then retire %q", ErrSigning, id)
 		case Announced:
-			if signing, err := r.SigningKey(now); err == nil {
-				signing.PublishedUntil = time.Time{}
-				plan = append(plan, signing)
+			if signing := r.at(now).signing[k.line()]; signing != nil && signing.SignsUntil.IsZero() {
+				kept := *signing
+				kept.PublishedUntil = time.Time{}
+				plan = append(plan, kept)
 			}
 		}
 		k.PublishedUntil = atOnce(now)

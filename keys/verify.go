@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 )
 
 var (
@@ -33,14 +34,15 @@ type publicKey struct {
 }
 
 // Verify checks that token is a compact JWS (RFC 7515, section 3.1) signed by a
-// key of the set, with the given type in its header, and returns its payload.
+// key of the set, with one of the given types in its header, and returns its
+// payload.
 // It says nothing about the claims. Every error wraps ErrInvalid; one about a
 // key that the set lacks wraps ErrUnknownKey too.
 //
 // What it costs to refuse a token does not grow with the token past 16 KiB, and
 // nothing is decoded before the whole is known to be three parts in the right
 // alphabet.
-func (s *Set) Verify(token, typ string) ([]byte, error) {
+func (s *Set) Verify(token string, types ...string) ([]byte, error) {
 	p, err := split(token)
 	if err != nil {
 		return nil, err
@@ -49,7 +51,7 @@ func (s *Set) Verify(token, typ string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !h.isTyped(typ) {
+	if !slices.ContainsFunc(types, h.isTyped) {
 		return nil, invalid("its type is another")
 	}
 	key, ok := s.keys[h.kid]

@@ -89,7 +89,7 @@ func TestForgeriesAreRefused(t *testing.T) {
 			ring := newRing(t, alg)
 			set := parseSet(t, ring.Document(epoch).JSON)
 			seen := make(map[string]bool)
-			for _, f := range keystest.Forgeries(ring, epoch, []byte(claims)) {
+			for _, f := range keystest.Forgeries(ring, epoch, typ, []byte(claims)) {
 				if seen[f.Name] {
 					t.Errorf("two forgeries have the name %q", f.Name)
 				}

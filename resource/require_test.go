@@ -218,15 +218,24 @@ func TestActiveIsNotAskedAboutBadTokens(t *testing.T) {
 
 func TestForgeriesAreRefused(t *testing.T) {
 	t.Parallel()
+	for _, typ := range accesstoken.Types() {
+		t.Run(typ, func(t *testing.T) {
+			t.Parallel()
+			forgeriesAreRefused(t, typ)
+		})
+	}
+}
+
+func forgeriesAreRefused(t *testing.T, typ string) {
 	i := newIssuer(t)
 	claims := i.claims()
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := i.api(t)
+	r := i.api(t, func(c *resource.Config) { c.Type = typ })
 	h := r.Require(greet)
-	forgeries := keystest.Forgeries(i.ring, epoch, payload)
+	forgeries := keystest.Forgeries(i.ring, epoch, typ, payload)
 	for _, f := range forgeries {
 		if _, err := r.Verify(t.Context(), f.Token); !errors.Is(err, resource.ErrInvalid) {
 			t.Errorf("%s: Verify: got %v, want ErrInvalid", f.Name, err)
@@ -242,7 +251,11 @@ func TestForgeriesAreRefused(t *testing.T) {
 	if len(forgeries) < 300 {
 		t.Errorf("got %d forgeries, want the whole list", len(forgeries))
 	}
-	if _, err := r.Verify(t.Context(), i.sign(t, claims)); err != nil {
+	valid, err := accesstoken.SignAs(i.ring, epoch, typ, claims, accesstoken.Extra{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Verify(t.Context(), valid); err != nil {
 		t.Errorf("the token they are made from: %v", err)
 	}
 }
@@ -298,6 +311,7 @@ func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]resource.Config{
 		"no audience":         {Issuer: "https://auth.example"},
+		"type of no token":    {Issuer: "https://auth.example", Audience: audience, Type: "token-introspection+jwt"},
 		"no issuer":           {Audience: audience},
 		"issuer without host": {Audience: audience, Issuer: "https://"},
 		"issuer of no web":    {Audience: audience, Issuer: "ftp://auth.example"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/usher-oauth/usher/accesstoken"
@@ -36,6 +37,10 @@ type Config struct {
 	Issuer   string // the iss of its tokens, to the letter: an http or https URL
 	Audience string // the aud that a token must have for this API
 
+	// Type is the typ that a token must have: "at+jwt" by default (RFC 9068), or
+	// "JWT" where the issuer was told to make tokens for this audience so.
+	Type string
+
 	// JWKSURL is where the issuer's keys are. By default it is read from the
 	// issuer's metadata (RFC 8414).
 	JWKSURL string
@@ -58,6 +63,7 @@ type Config struct {
 // Resource is an API that accepts access tokens. It is safe for concurrent use.
 type Resource struct {
 	issuer, audience string
+	typ              string
 	keys             KeySet
 	active           func(context.Context, Claims) (bool, error)
 	now              func() time.Time
@@ -78,6 +84,12 @@ func New(c Config) (*Resource, error) {
 			return nil, fmt.Errorf("resource: JWKS URL: %w", err)
 		}
 	}
+	if c.Type == "" {
+		c.Type = accesstoken.Type
+	}
+	if !slices.Contains(accesstoken.Types(), c.Type) {
+		return nil, fmt.Errorf("resource: type %q: an access token has one of %q", c.Type, accesstoken.Types())
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -90,6 +102,7 @@ func New(c Config) (*Resource, error) {
 	return &Resource{
 		issuer:    c.Issuer,
 		audience:  c.Audience,
+		typ:       c.Type,
 		keys:      c.Keys,
 		active:    c.Active,
 		now:       c.Now,
@@ -109,7 +122,7 @@ func (r *Resource) For(audience string) *Resource {
 // for this audience, has not expired and is active. Otherwise the error wraps
 // ErrInvalid, with accesstoken.ErrExpired where that is all, or ErrUnavailable.
 func (r *Resource) Verify(ctx context.Context, token string) (Claims, error) {
-	payload, err := r.keys.Verify(ctx, token, accesstoken.Type)
+	payload, err := r.keys.Verify(ctx, token, r.typ)
 	switch {
 	case errors.Is(err, keys.ErrInvalid):
 		return Claims{}, fmt.Errorf("%w: %w", ErrInvalid, err)

@@ -18,7 +18,7 @@ const module = "github.com/usher-oauth/usher/"
 var below = map[string][]string{
 	"cmd/usher":             {"handlers", "admin", "provider", "storage", "keys", "credentials", "scope", "audit"},
 	"handlers":              {"provider", "resource", "accesstoken", "credentials", "keys", "scope", "docs", "audit"},
-	"admin":                 {"storage", "keys", "credentials", "scope"},
+	"admin":                 {"storage", "keys", "credentials", "scope", "accesstoken"},
 	"provider":              {"storage", "keys", "credentials", "accesstoken", "scope", "audit"},
 	"resource":              {"accesstoken", "keys"},
 	"accesstoken":           {},

@@ -17,16 +17,14 @@ import (
 	"github.com/usher-oauth/usher/keys"
 )
 
-// typ is the type of the tokens forged (RFC 9068, section 2.1).
-const typ = "at+jwt"
-
 // Forgeries returns what must be refused from anybody, the holder of the
 // ring's keys included, and all of [ForgeriesFromToken]. The claims are those
-// of an access token that is valid at the time now; what the list has depends
-// on the key that signs then and on the other keys of the ring.
-func Forgeries(ring *keys.Ring, now time.Time, claims []byte) []Forgery {
+// of an access token that is valid at the time now, where its typ is the one
+// given; what the list has depends on the key that signs then and on the other
+// keys of the ring.
+func Forgeries(ring *keys.Ring, now time.Time, typ string, claims []byte) []Forgery {
 	k := must(ring.SigningKey(now))
-	s := newSigner(k)
+	s := newSigner(k, typ)
 	var l list
 	l.types(s, claims)
 	l.extensions(s, claims)
@@ -42,11 +40,12 @@ func Forgeries(ring *keys.Ring, now time.Time, claims []byte) []Forgery {
 type signer struct {
 	private  crypto.Signer
 	alg, kid string // as raw JSON
+	typ      string // the right one
 }
 
-func newSigner(k keys.Key) signer {
+func newSigner(k keys.Key, typ string) signer {
 	private := must(x509.ParsePKCS8PrivateKey(must(k.MarshalPrivate())))
-	return signer{private: private.(crypto.Signer), alg: quote(string(k.Algorithm)), kid: quote(k.ID)}
+	return signer{private: private.(crypto.Signer), alg: quote(string(k.Algorithm)), kid: quote(k.ID), typ: typ}
 }
 
 func (s signer) sign(header string, payload []byte) string {
@@ -69,19 +68,30 @@ func (s signer) signature(signed string) []byte {
 
 // header is the right header and whatever is put after it.
 func (s signer) header(more ...string) string {
-	return object(append([]string{"alg", s.alg, "kid", s.kid, "typ", quote(typ)}, more...)...)
+	return object(append([]string{"alg", s.alg, "kid", s.kid, "typ", quote(s.typ)}, more...)...)
 }
 
-// types are tokens of another kind than an access token (RFC 8725, section 3.11).
+// types are tokens of another kind than is wanted (RFC 8725, section 3.11): those of
+// everything else that an issuer signs, and what only looks like the right one.
 func (l *list) types(s signer, claims []byte) {
 	l.add("typ missing", s.sign(object("alg", s.alg, "kid", s.kid), claims))
-	for _, other := range []string{
-		`"JWT"`, `"jwt"`, `"dpop+jwt"`, `"token-introspection+jwt"`, `"logout+jwt"`, `"JOSE"`, `""`, `"at"`,
-		`"at+jwt "`, `" at+jwt"`, `"application/"`, `"application/application/at+jwt"`, `"text/at+jwt"`, `"/at+jwt"`,
-		`"at+jwt;v=1"`, `"at+\u006awt"`, "\"at+jwt\u0000\"", `"at+jwt\u0000"`, `null`, `1`, `["at+jwt"]`,
-	} {
-		l.add("typ "+other, s.sign(object("alg", s.alg, "kid", s.kid, "typ", other), claims))
+	for _, other := range []string{"at+jwt", "application/at+jwt", "JWT", "jwt", "application/jwt"} {
+		if name := strings.TrimPrefix(other, "application/"); !strings.EqualFold(name, s.typ) {
+			l.typed(s, quote(other), claims)
+		}
 	}
+	for _, other := range []string{
+		`"dpop+jwt"`, `"token-introspection+jwt"`, `"logout+jwt"`, `"id+jwt"`, `"secevent+jwt"`, `"oauth-authz-req+jwt"`,
+		`"JOSE"`, `"JWS"`, `""`, `"at"`, `"+jwt"`, `"application/"`, `"at+jwt+jwt"`, `null`, `1`, `["at+jwt"]`,
+		quote(s.typ + " "), quote(" " + s.typ), quote("application/application/" + s.typ), quote("text/" + s.typ), quote("/" + s.typ),
+		quote(s.typ + ";v=1"), quote(s.typ + ", " + s.typ), `"` + escapeFirst(s.typ) + `"`, "\"" + s.typ + "\x00\"", `"` + s.typ + `\u0000"`,
+	} {
+		l.typed(s, other, claims)
+	}
+}
+
+func (l *list) typed(s signer, typ string, claims []byte) {
+	l.add("typ "+typ, s.sign(object("alg", s.alg, "kid", s.kid, "typ", typ), claims))
 }
 
 // extensions are headers with a member that is not understood or must not be.
@@ -125,7 +135,7 @@ func (l *list) duplicates(s signer, claims []byte) {
 		{`\u0061lg`, `"none"`}, {`k\u0069d`, `"other"`}, {`\u0074yp`, `"JWT"`},
 	} {
 		l.add("header with "+member[0]+" "+member[1]+" again", s.sign(s.header(member[0], member[1]), claims))
-		first := object(member[0], member[1], "alg", s.alg, "kid", s.kid, "typ", quote(typ))
+		first := object(member[0], member[1], "alg", s.alg, "kid", s.kid, "typ", quote(s.typ))
 		l.add("header with "+member[0]+" "+member[1]+" before", s.sign(first, claims))
 	}
 }
@@ -133,19 +143,19 @@ func (l *list) duplicates(s signer, claims []byte) {
 // otherKeys are tokens signed well by a key that is not the one they name.
 func (l *list) otherKeys(s signer, ring *keys.Ring, now time.Time, claims []byte) {
 	for _, alg := range []keys.Algorithm{keys.ES256, keys.EdDSA} {
-		foreign := newSigner(must(keys.Generate(alg)))
+		foreign := newSigner(must(keys.Generate(alg)), s.typ)
 		l.add("signed by another issuer, "+foreign.alg, foreign.sign(foreign.header(), claims))
-		l.add("signed by another issuer under our kid, "+foreign.alg, foreign.sign(object("alg", foreign.alg, "kid", s.kid, "typ", quote(typ)), claims))
+		l.add("signed by another issuer under our kid, "+foreign.alg, foreign.sign(object("alg", foreign.alg, "kid", s.kid, "typ", quote(s.typ)), claims))
 	}
 	for _, k := range ring.Keys() {
-		other := newSigner(k)
+		other := newSigner(k, s.typ)
 		switch {
 		case other.kid == s.kid:
 		case ring.State(k, now) == keys.Gone:
 			l.add("signed by the gone key "+other.kid, other.sign(other.header(), claims))
 		default:
-			l.add("kid "+other.kid+", signed by the signing key", s.sign(object("alg", s.alg, "kid", other.kid, "typ", quote(typ)), claims))
-			l.add("kid of the signing key, signed by "+other.kid, other.sign(object("alg", other.alg, "kid", s.kid, "typ", quote(typ)), claims))
+			l.add("kid "+other.kid+", signed by the signing key", s.sign(object("alg", s.alg, "kid", other.kid, "typ", quote(s.typ)), claims))
+			l.add("kid of the signing key, signed by "+other.kid, other.sign(object("alg", other.alg, "kid", s.kid, "typ", quote(s.typ)), claims))
 			l.add("kid and alg of the signing key, signed by "+other.kid, other.sign(s.header(), claims))
 		}
 	}
@@ -154,7 +164,7 @@ func (l *list) otherKeys(s signer, ring *keys.Ring, now time.Time, claims []byte
 // hashes are tokens signed well by the right key with another algorithm that
 // the key is good for.
 func (l *list) hashes(s signer, claims []byte) {
-	h := func(alg string) string { return object("alg", quote(alg), "kid", s.kid, "typ", quote(typ)) }
+	h := func(alg string) string { return object("alg", quote(alg), "kid", s.kid, "typ", quote(s.typ)) }
 	switch k := s.private.(type) {
 	case *rsa.PrivateKey:
 		for _, alg := range []string{"RS512", "RS256"} {
