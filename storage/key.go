@@ -11,8 +11,10 @@ type SigningKey struct {
 	ID             string // kid
 	Algorithm      string
 	Sealed         []byte
+	ForAudiences   bool // signs for audiences that ask for its algorithm, not in general
 	CreatedAt      time.Time
 	SignsFrom      time.Time
+	SignsUntil     time.Time // zero: until another replaces it
 	PublishedUntil time.Time // zero: no end planned
 }
 
@@ -26,14 +28,14 @@ func (s *Store) SigningKeys(ctx context.Context) (keys []SigningKey, version int
 	}
 	err = s.read.each(ctx, func(rows *sql.Rows) error {
 		var k SigningKey
-		var created, from, until int64
-		if err := rows.Scan(&k.ID, &k.Algorithm, &k.Sealed, &created, &from, &until); err != nil {
+		var created, from, until, published int64
+		if err := rows.Scan(&k.ID, &k.Algorithm, &k.Sealed, &k.ForAudiences, &created, &from, &until, &published); err != nil {
 			return err
 		}
-		k.CreatedAt, k.SignsFrom, k.PublishedUntil = fromMillis(created), fromMillis(from), fromMillis(until)
+		k.CreatedAt, k.SignsFrom, k.SignsUntil, k.PublishedUntil = fromMillis(created), fromMillis(from), fromMillis(until), fromMillis(published)
 		keys = append(keys, k)
 		return nil
-	}, `SELECT id, algorithm, sealed, created_at, signs_from, published_until FROM signing_keys ORDER BY created_at, id`)
+	}, `SELECT id, algorithm, sealed, for_audiences, created_at, signs_from, signs_until, published_until FROM signing_keys ORDER BY created_at, id`)
 	return keys, version, err
 }
 
@@ -41,22 +43,27 @@ func (s *Store) SigningKeys(ctx context.Context) (keys []SigningKey, version int
 // returns [ErrConflict] when the set is no longer of that version.
 func (s *Store) SaveSigningKeys(ctx context.Context, version int64, keys ...SigningKey) error {
 	return s.write(ctx, func(ctx context.Context, q querier) error {
-		n, err := q.exec(ctx, `UPDATE settings SET value = value + 1 WHERE name = $1 AND value = $2`, settingSigningKeys, version)
+		return s.saveKeys(ctx, q, version, keys)
+	})
+}
+
+func (s *Store) saveKeys(ctx context.Context, q querier, version int64, keys []SigningKey) error {
+	n, err := q.exec(ctx, `UPDATE settings SET value = value + 1 WHERE name = $1 AND value = $2`, settingSigningKeys, version)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return ErrConflict
+	}
+	for _, k := range keys {
+		_, err := q.exec(ctx, `INSERT INTO signing_keys (id, algorithm, sealed, for_audiences, created_at, signs_from, signs_until, published_until)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+			ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed, signs_from = excluded.signs_from,
+				signs_until = excluded.signs_until, published_until = excluded.published_until`,
+			k.ID, k.Algorithm, k.Sealed, truth(k.ForAudiences), millis(k.CreatedAt), millis(k.SignsFrom), millis(k.SignsUntil), millis(k.PublishedUntil))
 		if err != nil {
 			return err
 		}
-		if n == 0 {
-			return ErrConflict
-		}
-		for _, k := range keys {
-			_, err := q.exec(ctx, `INSERT INTO signing_keys (id, algorithm, sealed, created_at, signs_from, published_until)
-				VALUES ($1, $2, $3, $4, $5, $6)
-				ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed, signs_from = excluded.signs_from, published_until = excluded.published_until`,
-				k.ID, k.Algorithm, k.Sealed, millis(k.CreatedAt), millis(k.SignsFrom), millis(k.PublishedUntil))
-			if err != nil {
-				return err
-			}
-		}
-		return s.dialect.announce(ctx, q)
-	})
+	}
+	return s.dialect.announce(ctx, q)
 }

@@ -56,18 +56,19 @@ func (s *Store) RevokeToken(ctx context.Context, jti string, until time.Time) er
 // Until it is kept for the longest lifetime an access token was ever given here:
 // the process that revokes may not be the one that issues.
 func (s *Store) revoke(ctx context.Context, q querier, r Revocation) error {
-	if r.Until.IsZero() {
-		ttl, err := accessTokenTTL(ctx, q)
-		if err != nil {
-			return err
-		}
-		r.Until = s.now().Add(ttl + expirySlack)
-	}
 	// The counter's row is locked until the commit, so numbers become visible in
 	// their order and a follower that asks for "after n" misses none.
 	seq, err := bump(ctx, q, settingRevocations)
 	if err != nil {
 		return err
+	}
+	if r.Until.IsZero() {
+		// Under the lock: see raiseAccessTokenTTL.
+		ttl, err := accessTokenTTL(ctx, q)
+		if err != nil {
+			return err
+		}
+		r.Until = s.now().Add(ttl + expirySlack)
 	}
 	swept := r.Kind == KindToken || r.Kind == KindGrant
 	_, err = q.exec(ctx, `INSERT INTO revocations (kind, key, epoch, keep_grant, until, seq, swept)
@@ -100,7 +101,7 @@ func (s *Store) Revocations(ctx context.Context, seq int64) ([]Revocation, error
 // Names of settings.
 const (
 	settingRevocations    = "revocations"
-	settingSigningKeys    = "signing_keys"
+	settingSigningKeys    = "signing_keys" // counts changes of the keys and of the audiences they sign for
 	settingAccessTokenTTL = "access_token_ttl"
 	settingOldestSchema   = "oldest_schema" // set by migrations alone
 )
@@ -137,8 +138,7 @@ func (s *Store) AccessTokenTTL(ctx context.Context) (time.Duration, error) {
 // kept for the longest lifetime ever remembered, which it returns.
 func (s *Store) RaiseAccessTokenTTL(ctx context.Context, ttl time.Duration) (longest time.Duration, err error) {
 	err = s.write(ctx, func(ctx context.Context, q querier) error {
-		_, err := q.exec(ctx, `UPDATE settings SET value = $1 WHERE name = $2 AND value < $1`, ttl.Milliseconds(), settingAccessTokenTTL)
-		if err != nil {
+		if err := raiseAccessTokenTTL(ctx, q, ttl); err != nil {
 			return err
 		}
 		longest, err = accessTokenTTL(ctx, q)
@@ -147,7 +147,18 @@ func (s *Store) RaiseAccessTokenTTL(ctx context.Context, ttl time.Duration) (lon
 	return longest, err
 }
 
-// Changed reports whether a revocation or a change of the signing keys may have been
+// raiseAccessTokenTTL waits for revocations that are being written. Such a one reckoned
+// with the lifetime of before; were it committed later than this, a login in between
+// could get a token that lives longer than what ends it is kept.
+func raiseAccessTokenTTL(ctx context.Context, q querier, ttl time.Duration) error {
+	if _, err := q.exec(ctx, `UPDATE settings SET value = value WHERE name = $1`, settingRevocations); err != nil {
+		return err
+	}
+	_, err := q.exec(ctx, `UPDATE settings SET value = $1 WHERE name = $2 AND value < $1`, ttl.Milliseconds(), settingAccessTokenTTL)
+	return err
+}
+
+// Changed reports whether a revocation or a change of the signing keys or audiences may have been
 // committed since the last call: by this process before now, by another one before
 // now on an embedded database, and more than a second ago on a server. The first
 // call reports true.
@@ -168,7 +179,7 @@ func (s *Store) Lineage() int64 { return s.dialect.lineage() }
 func (s *Store) FeedAge() time.Duration { return s.dialect.feedAge() }
 
 // Versions returns the number of the newest revocation and how often the signing
-// keys were changed.
+// keys and audiences were changed.
 func (s *Store) Versions(ctx context.Context) (revocations, signingKeys int64, err error) {
 	err = s.read.one(ctx, []any{&revocations, &signingKeys},
 		`SELECT r.value, k.value FROM settings r, settings k WHERE r.name = $1 AND k.name = $2`,

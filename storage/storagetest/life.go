@@ -73,6 +73,10 @@ func writes(s node, ann storage.User, app storage.Client, g storage.Grant) []cal
 		{"SaveSigningKeys", func(ctx context.Context) error {
 			return s.SaveSigningKeys(ctx, 0, storage.SigningKey{ID: "k", Sealed: []byte("s")})
 		}},
+		{"SaveAudience", func(ctx context.Context) error {
+			return s.SaveAudience(ctx, 0, storage.Audience{URI: "https://new.example", TTL: 24 * time.Hour})
+		}},
+		{"DeleteAudience", func(ctx context.Context) error { return s.DeleteAudience(ctx, 0, "https://api.example") }},
 		{"Prune", func(ctx context.Context) error { _, err := s.Prune(ctx, 10); return err }},
 	}
 }
@@ -91,6 +95,7 @@ func reads(s node, ann storage.User, app storage.Client, g storage.Grant) []call
 		{"AccessTokenTTL", func(ctx context.Context) error { _, err := s.AccessTokenTTL(ctx); return err }},
 		{"Versions", func(ctx context.Context) error { _, _, err := s.Versions(ctx); return err }},
 		{"SigningKeys", func(ctx context.Context) error { _, _, err := s.SigningKeys(ctx); return err }},
+		{"Audiences", func(ctx context.Context) error { _, err := s.Audiences(ctx); return err }},
 		{"Ping", s.Ping},
 	}
 }
@@ -102,6 +107,7 @@ type contents struct {
 	Revocations []storage.Revocation
 	Keys        []storage.SigningKey
 	KeyVersion  int64
+	Audiences   []storage.Audience
 	Newest      int64
 	TTL         time.Duration
 	Session     storage.Session
@@ -110,7 +116,7 @@ type contents struct {
 func (n node) contents(t *testing.T, g storage.Grant) (c contents) {
 	t.Helper()
 	ctx := t.Context()
-	var errs [7]error
+	var errs [8]error
 	c.Users, errs[0] = n.Users(ctx)
 	c.Clients, errs[1] = n.Clients(ctx)
 	c.Revocations, errs[2] = n.Revocations(ctx, 0)
@@ -118,6 +124,7 @@ func (n node) contents(t *testing.T, g storage.Grant) (c contents) {
 	c.Newest, _, errs[4] = n.Versions(ctx)
 	c.TTL, errs[5] = n.AccessTokenTTL(ctx)
 	c.Session, errs[6] = n.Session(ctx, g.ID)
+	c.Audiences, errs[7] = n.Audiences(ctx)
 	check(t, errors.Join(errs[:]...))
 	return c
 }

@@ -36,6 +36,7 @@ func Run(t *testing.T, newDatabase func(testing.TB) Database) {
 		{"revocations", revocationTests()},
 		{"feed", feedTests()},
 		{"signing keys", keyTests()},
+		{"audiences", audienceTests()},
 		{"prune", pruneTests()},
 		{"throttle", throttleTests()},
 		{"life of a store", lifeTests()},
