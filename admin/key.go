@@ -24,6 +24,7 @@ type Keys struct {
 type KeyStatus struct {
 	ID             string
 	Algorithm      keys.Algorithm
+	ForAudiences   bool // of a line beside the main one: see [keys.Key]
 	State          keys.State
 	CreatedAt      time.Time
 	SignsFrom      time.Time
@@ -57,6 +58,7 @@ func (k *Keys) List(ctx context.Context) ([]KeyStatus, error) {
 		list[i] = KeyStatus{
 			ID:             key.ID,
 			Algorithm:      key.Algorithm,
+			ForAudiences:   key.ForAudiences,
 			State:          ring.State(key, now),
 			CreatedAt:      key.CreatedAt,
 			SignsFrom:      key.SignsFrom,
@@ -112,7 +114,8 @@ func (k *Keys) open(row storage.SigningKey) (keys.Key, error) {
 	if err != nil {
 		return keys.Key{}, err
 	}
-	key.CreatedAt, key.SignsFrom, key.PublishedUntil = row.CreatedAt, row.SignsFrom, row.PublishedUntil
+	key.ForAudiences = row.ForAudiences
+	key.CreatedAt, key.SignsFrom, key.SignsUntil, key.PublishedUntil = row.CreatedAt, row.SignsFrom, row.SignsUntil, row.PublishedUntil
 	return key, nil
 }
 
@@ -121,8 +124,10 @@ func described(row storage.SigningKey) keys.Key {
 	return keys.Key{
 		ID:             row.ID,
 		Algorithm:      keys.Algorithm(row.Algorithm),
+		ForAudiences:   row.ForAudiences,
 		CreatedAt:      row.CreatedAt,
 		SignsFrom:      row.SignsFrom,
+		SignsUntil:     row.SignsUntil,
 		PublishedUntil: row.PublishedUntil,
 	}
 }
@@ -143,8 +148,10 @@ func (k *Keys) seal(plan []keys.Key) ([]storage.SigningKey, error) {
 			ID:             key.ID,
 			Algorithm:      string(key.Algorithm),
 			Sealed:         sealed,
+			ForAudiences:   key.ForAudiences,
 			CreatedAt:      key.CreatedAt,
 			SignsFrom:      key.SignsFrom,
+			SignsUntil:     key.SignsUntil,
 			PublishedUntil: key.PublishedUntil,
 		}
 	}
