@@ -78,7 +78,7 @@ func (p *Provider) verify(ctx context.Context, token string) (accesstoken.Claims
 		return accesstoken.Claims{}, err
 	}
 	now := p.cfg.Now()
-	payload, err := p.live.ring.Load().Verify(now, token, accesstoken.Type)
+	payload, err := p.live.ring.Load().Verify(now, token, accesstoken.Types()...)
 	if err != nil {
 		return accesstoken.Claims{}, err
 	}

@@ -12,13 +12,14 @@ import (
 	"github.com/usher-oauth/usher/storage"
 )
 
-// live is what this process knows of the signing keys and of everything that
-// ended before its time. refresh brings it up to the moment.
+// live is what this process knows of the signing keys, of the audiences they sign for,
+// and of everything that ended before its time. refresh brings it up to the moment.
 type live struct {
 	store *storage.Store
 	load  KeyLoader
 
-	ring atomic.Pointer[keys.Ring]
+	ring     atomic.Pointer[keys.Ring]
+	profiles atomic.Pointer[profiles] // of the same version as the ring, or newer
 
 	refreshMu   sync.Mutex // held from asking whether anything changed to having read it
 	behind      bool       // a change was seen and could not be read yet
@@ -96,7 +97,17 @@ func (l *live) read(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("reading signing keys: %w", err)
 		}
+		// After the version: a change in between moves it again.
+		audiences, err := l.store.Audiences(ctx)
+		if err != nil {
+			return fmt.Errorf("reading audiences: %w", err)
+		}
+		known := make(profiles, len(audiences))
+		for _, a := range audiences {
+			known[a.URI] = a
+		}
 		l.ring.Store(ring)
+		l.profiles.Store(&known)
 		l.keysVersion = version
 	}
 	return nil

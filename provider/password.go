@@ -69,7 +69,7 @@ func (g passwordGrant) PopulateTokenEndpointResponse(ctx context.Context, r fosi
 		Scopes:      r.GetGrantedScopes(),
 		Audiences:   r.GetGrantedAudience(),
 		AuthTime:    now,
-		ExpiresAt:   now.Add(p.cfg.AccessTokenTTL),
+		ExpiresAt:   now.Add(s.look.ttl),
 		RotatedAt:   now,
 	}
 	if err := p.newAccessToken(ctx, s, s.grant.Scopes, s.grant.Audiences); err != nil {

@@ -50,6 +50,10 @@ func TestOnPostgres(t *testing.T) {
 		"WithoutTheDatabaseNothingIsChecked":    TestWithoutTheDatabaseNothingIsChecked,
 		"ClientsAreThrottled":                   TestClientsAreThrottled,
 		"ParallelSecrets":                       TestParallelSecretsAreOneTry,
+		"TokensOfEitherTypeAreLookedAfter":      TestTokensOfEitherTypeAreLookedAfter,
+		"LongLivedTokensStayEnded":              TestLongLivedTokensStayEnded,
+		"RotationsOfLines":                      TestRotationsOfLinesBreakNoCachingVerifier,
+		"NodesLearnOfProfiles":                  TestNodesLearnOfProfiles,
 	} {
 		t.Run(name, test)
 	}

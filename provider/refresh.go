@@ -59,6 +59,9 @@ func (g refreshGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.A
 	if err != nil {
 		return err
 	}
+	if s.look, err = g.p.lookOf(s.known, audiences); err != nil {
+		return err
+	}
 	s.user, s.grant = found.User, found.Grant
 	r.SetRequestedScopes(scopes)
 	r.SetRequestedAudience(audiences)

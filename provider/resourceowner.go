@@ -108,12 +108,18 @@ type KeySet struct{ p *Provider }
 // KeySet returns the provider's published keys for package resource.
 func (p *Provider) KeySet() KeySet { return KeySet{p} }
 
-// Verify returns the payload of a token that a published key signed.
+// Verify returns the payload of a token that a published key signed. For the type of
+// an access token any that an access token of this server may have will do: which one
+// it has depends on the audience it was made for, and on when.
 func (k KeySet) Verify(ctx context.Context, token, typ string) ([]byte, error) {
 	if err := k.p.live.refresh(ctx); err != nil {
 		return nil, err
 	}
-	return k.p.live.ring.Load().Verify(k.p.cfg.Now(), token, typ)
+	types := []string{typ}
+	if typ == accesstoken.Type {
+		types = accesstoken.Types()
+	}
+	return k.p.live.ring.Load().Verify(k.p.cfg.Now(), token, types...)
 }
 
 // Active reports whether nothing has ended a verified token. After an error the

@@ -32,7 +32,7 @@ func (v *verifier) verify(t *testing.T, token string) error {
 		}
 		v.until = now.Add(document.MaxAge)
 	}
-	_, err := v.set.Verify(token, accesstoken.Type)
+	_, err := v.set.Verify(token, accesstoken.Types()...)
 	return err
 }
 

@@ -17,6 +17,8 @@ type session struct {
 	grant   storage.Grant   // likewise
 	charged storage.Charged // of the password grant
 	replay  *answer         // the answer to a retried refresh
+	known   profiles        // when the request came
+	look    look            // of the access token
 	answer  Token
 }
 

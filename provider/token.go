@@ -45,6 +45,14 @@ func (p *Provider) Token(ctx context.Context, r *Request) (*Token, error) {
 	if !slices.Contains(GrantTypes(), grantType) {
 		return nil, badRequest(codeUnsupportedGrantType, "The grant_type must be one of %s.", strings.Join(GrantTypes(), ", "))
 	}
+	// The profiles are taken before any epoch is read, and the signing key of now comes
+	// along. In this order whatever ends this token later is committed after the
+	// lifetime that the profile gives it, and so is kept for as long: see
+	// storage.Store.RaiseAccessTokenTTL.
+	if err := p.live.refresh(ctx); err != nil {
+		return nil, err
+	}
+	known := *p.live.profiles.Load()
 	client, err := p.authenticate(ctx, r)
 	if err != nil {
 		return nil, err
@@ -54,7 +62,7 @@ func (p *Provider) Token(ctx context.Context, r *Request) (*Token, error) {
 	if !slices.Contains(client.Grants, grantType) || (client.Public && grantType == grantClientCredentials) {
 		return nil, badRequest(codeUnauthorizedClient, "This client may not use the grant type %q.", grantType)
 	}
-	s := &session{request: r, client: client}
+	s := &session{request: r, client: client, known: known}
 	var scopes, audiences []string
 	if grantType != grantRefreshToken { // a refresh is measured by its grant
 		if scopes, err = clientScopes(r, client); err != nil {
@@ -63,9 +71,9 @@ func (p *Provider) Token(ctx context.Context, r *Request) (*Token, error) {
 		if audiences, err = p.clientAudiences(r, client); err != nil {
 			return nil, err
 		}
-	}
-	if err := p.live.refresh(ctx); err != nil { // the signing key of now
-		return nil, err
+		if s.look, err = p.lookOf(known, audiences); err != nil {
+			return nil, err
+		}
 	}
 	if err := p.run(ctx, s, scopes, audiences); err != nil {
 		return nil, err
@@ -85,8 +93,8 @@ func eventOf(grantType string) string {
 	}
 }
 
-// newAccessToken signs an access token (RFC 9068) for the session and writes it
-// into its answer. The jti names the grant and the epochs it is issued under, so
+// newAccessToken signs an access token (RFC 9068) of the session's look and writes it
+// into the answer. The jti names the grant and the epochs it is issued under, so
 // that ending any of them ends the token.
 func (p *Provider) newAccessToken(ctx context.Context, s *session, scopes, audiences []string) error {
 	now := p.cfg.Now()
@@ -95,7 +103,7 @@ func (p *Provider) newAccessToken(ctx context.Context, s *session, scopes, audie
 		Subject:  s.GetSubject(),
 		Audience: audiences,
 		IssuedAt: now.Unix(),
-		Expiry:   now.Add(p.cfg.AccessTokenTTL).Unix(),
+		Expiry:   now.Add(s.look.ttl).Unix(),
 		ClientID: s.client.ID,
 		Scope:    strings.Join(scopes, " "),
 		ID:       accesstoken.NewID(accesstoken.ID{Grant: s.grant.ID, UserEpoch: s.grant.UserEpoch, ClientEpoch: s.client.Epoch}),
@@ -105,13 +113,17 @@ func (p *Provider) newAccessToken(ctx context.Context, s *session, scopes, audie
 	}
 	record := audit.Of(ctx)
 	record.Grant, record.Token = s.grant.ID, claims.ID
-	token, err := accesstoken.Sign(p.live.ring.Load(), now, claims)
+	extra, err := s.extra(claims)
+	if err != nil {
+		return err
+	}
+	token, err := accesstoken.SignAs(signerFor{p.live.ring.Load(), s.look.algorithm}, now, s.look.typ, claims, extra)
 	if err != nil {
 		return err
 	}
 	s.answer.AccessToken = token
 	s.answer.TokenType = tokenType
-	s.answer.ExpiresIn = int64(p.cfg.AccessTokenTTL / time.Second)
+	s.answer.ExpiresIn = int64(s.look.ttl / time.Second)
 	s.answer.Scope = claims.Scope
 	return nil
 }
