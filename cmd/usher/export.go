@@ -24,7 +24,7 @@ func (c *keyExport) Run(ctx context.Context, w world) error {
 	if c.JSON && c.Format != "jwks" {
 		return usagef("--json and --format %s exclude each other", c.Format)
 	}
-	return c.withKeys(ctx, w, func(admin *admin.Keys) error {
+	return c.withKeys(ctx, w, false, func(admin *admin.Keys) error {
 		ring, _, err := admin.Ring(ctx)
 		if err != nil {
 			return err

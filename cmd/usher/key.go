@@ -27,9 +27,9 @@ type keyFlags struct {
 	masterFlag
 }
 
-// withKeys opens the database and the master key for do.
-func (f keyFlags) withKeys(ctx context.Context, w world, do func(*admin.Keys) error) error {
-	return f.with(ctx, false, func(s *storage.Store) error {
+// withKeys opens the database, which it may create, and the master key for do.
+func (f keyFlags) withKeys(ctx context.Context, w world, create bool, do func(*admin.Keys) error) error {
+	return f.with(ctx, create, func(s *storage.Store) error {
 		master, err := f.load(ctx, s, func(_ slog.Level, text string) { w.say("usher: %s", text) })
 		if err != nil {
 			return err
@@ -42,6 +42,7 @@ func (f keyFlags) withKeys(ctx context.Context, w world, do func(*admin.Keys) er
 type keyView struct {
 	KID            string         `json:"kid"`
 	Alg            keys.Algorithm `json:"alg"`
+	Line           string         `json:"line"` // main or audiences
 	State          keys.State     `json:"state"`
 	CreatedAt      timestamp      `json:"created_at"`
 	SignsFrom      timestamp      `json:"signs_from"`
@@ -50,9 +51,18 @@ type keyView struct {
 
 func viewKey(k admin.KeyStatus) keyView {
 	return keyView{
-		KID: k.ID, Alg: k.Algorithm, State: k.State,
+		KID: k.ID, Alg: k.Algorithm, Line: line(k.ForAudiences), State: k.State,
 		CreatedAt: timestamp(k.CreatedAt), SignsFrom: timestamp(k.SignsFrom), PublishedUntil: timestamp(k.PublishedUntil),
 	}
+}
+
+// line says what a key signs: tokens in general, or those for audiences that ask for
+// its algorithm.
+func line(forAudiences bool) string {
+	if forAudiences {
+		return "audiences"
+	}
+	return "main"
 }
 
 // keyList is `usher key list`.
@@ -62,16 +72,16 @@ type keyList struct {
 }
 
 func (c *keyList) Run(ctx context.Context, w world) error {
-	return c.withKeys(ctx, w, func(ks *admin.Keys) error {
+	return c.withKeys(ctx, w, false, func(ks *admin.Keys) error {
 		all, err := ks.List(ctx)
 		if err != nil {
 			return err
 		}
 		views := make([]keyView, len(all))
-		rows := [][]string{{"KID", "ALG", "STATE", "CREATED", "SIGNS FROM", "PUBLISHED UNTIL"}}
+		rows := [][]string{{"KID", "ALG", "LINE", "STATE", "CREATED", "SIGNS FROM", "PUBLISHED UNTIL"}}
 		for i, k := range all {
 			views[i] = viewKey(k)
-			rows = append(rows, []string{k.ID, string(k.Algorithm), string(k.State), clock(k.CreatedAt), clock(k.SignsFrom), clock(k.PublishedUntil)})
+			rows = append(rows, []string{k.ID, string(k.Algorithm), line(k.ForAudiences), string(k.State), clock(k.CreatedAt), clock(k.SignsFrom), clock(k.PublishedUntil)})
 		}
 		return c.print(w, views, func() string { return table(rows...) })
 	})
@@ -80,22 +90,27 @@ func (c *keyList) Run(ctx context.Context, w world) error {
 // keyRotate is `usher key rotate`.
 type keyRotate struct {
 	Alg keys.Algorithm `enum:",ES256,RS256,EdDSA" default:"" placeholder:"ALG" help:"Algorithm of the new key: ES256, RS256 or EdDSA (default: that of the key that signs)."`
-	Now bool           `help:"The key has leaked: sign with a new one at once. Every token issued so far stops working."`
+	Now bool           `xor:"line" help:"A key has leaked: sign with new ones at once, also for audiences with their own. Every token issued so far stops working."`
+
+	ForAudiences bool `xor:"line" help:"Rotate the key for audiences that ask for another algorithm, which --alg names where there are two."`
 	keyFlags
 	outputFlag
 }
 
 func (c *keyRotate) Run(ctx context.Context, w world) error {
-	return c.withKeys(ctx, w, func(ks *admin.Keys) error {
+	return c.withKeys(ctx, w, false, func(ks *admin.Keys) error {
 		rotate := ks.Rotate
-		if c.Now {
+		switch {
+		case c.Now:
 			rotate = ks.RotateNow
+		case c.ForAudiences:
+			rotate = ks.RotateForAudiences
 		}
 		k, err := rotate(ctx, c.Alg)
 		if err != nil {
 			return err
 		}
-		made := admin.KeyStatus{ID: k.ID, Algorithm: k.Algorithm, State: keys.Signing, CreatedAt: k.CreatedAt, SignsFrom: k.SignsFrom, PublishedUntil: k.PublishedUntil}
+		made := admin.KeyStatus{ID: k.ID, Algorithm: k.Algorithm, ForAudiences: k.ForAudiences, State: keys.Signing, CreatedAt: k.CreatedAt, SignsFrom: k.SignsFrom, PublishedUntil: k.PublishedUntil}
 		if k.SignsFrom.After(ks.Store.Now()) {
 			made.State = keys.Announced
 			w.say("key %s (%s): announced, signs from %s", k.ID, k.Algorithm, clock(k.SignsFrom))
@@ -117,7 +132,7 @@ type keyRetire struct {
 }
 
 func (c *keyRetire) Run(ctx context.Context, w world) error {
-	return c.withKeys(ctx, w, func(ks *admin.Keys) error {
+	return c.withKeys(ctx, w, false, func(ks *admin.Keys) error {
 		if err := ks.Retire(ctx, c.KID); err != nil {
 			return err
 		}

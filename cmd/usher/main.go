@@ -18,6 +18,7 @@ type cli struct {
 	Serve       serve       `cmd:"" help:"Run the server."`
 	User        userCmd     `cmd:"" help:"Add, change and remove users."`
 	Client      clientCmd   `cmd:"" help:"Add, change and remove clients."`
+	Audience    audienceCmd `cmd:"" help:"Say how tokens for one audience look, for APIs with wishes of their own."`
 	Key         keyCmd      `cmd:"" help:"List, rotate and export signing keys."`
 	Token       tokenCmd    `cmd:"" help:"Revoke tokens."`
 	Throttle    throttleCmd `cmd:"" help:"List and release users who are slowed down after failed logins."`
