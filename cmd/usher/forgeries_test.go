@@ -13,7 +13,20 @@ import (
 // refused by the running server, wherever tokens are taken, and never by a 5xx.
 func TestForgedTokensAreRefusedEverywhere(t *testing.T) {
 	t.Parallel()
-	s := newServer(t)
+	t.Run("at+jwt", func(t *testing.T) {
+		t.Parallel()
+		forgedTokensAreRefused(t, newServer(t))
+	})
+	t.Run("JWT", func(t *testing.T) {
+		t.Parallel()
+		s := newServer(t)
+		s.usher("audience", "add", s.URL, "--typ", "JWT", "--alg", "RS256")
+		s.usher("key", "rotate", "--now")
+		forgedTokensAreRefused(t, s)
+	})
+}
+
+func forgedTokensAreRefused(t *testing.T, s *testServer) {
 	var rs struct {
 		Secret string `json:"client_secret"`
 	}
