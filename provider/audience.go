@@ -84,6 +84,15 @@ func (s *session) extra(c accesstoken.Claims) (e accesstoken.Extra, err error) {
 	return e, nil
 }
 
+// signer returns what signs for audiences that ask for alg.
+func (p *Provider) signer(alg keys.Algorithm) accesstoken.Signer {
+	ring := p.live.ring.Load()
+	if alg == "" {
+		return ring
+	}
+	return signerFor{ring, alg}
+}
+
 // signerFor signs for audiences that ask for an algorithm.
 type signerFor struct {
 	ring      *keys.Ring

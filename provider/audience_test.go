@@ -265,6 +265,30 @@ func TestRefreshFollowsTheProfileOfItsAudiences(t *testing.T) {
 	}
 }
 
+// A lost answer can be had again also when its access token did not live as long as
+// the grace.
+func TestRetryOfAnAnswerThatHasExpired(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.profile(admin.NewAudience{URI: issuer, TTL: ttl(2 * time.Second)})
+	login := s.login()
+	first, err := s.refresh(login.RefreshToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.clock.advance(5 * time.Second)
+	again, err := s.refresh(login.RefreshToken)
+	if err != nil || again.AccessToken != first.AccessToken || again.RefreshToken != first.RefreshToken || again.ExpiresIn != 0 {
+		t.Fatalf("got %v, %v, want the same answer with expires_in 0", again, err)
+	}
+	s.wantActive("an expired token", false, again.AccessToken)
+	next, err := s.refresh(again.RefreshToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.wantActive("of the next refresh", true, next.AccessToken)
+}
+
 // A scope names the role, and where two do, neither is guessed.
 func TestRoleClaim(t *testing.T) {
 	t.Parallel()

@@ -117,7 +117,7 @@ func (p *Provider) newAccessToken(ctx context.Context, s *session, scopes, audie
 	if err != nil {
 		return err
 	}
-	token, err := accesstoken.SignAs(signerFor{p.live.ring.Load(), s.look.algorithm}, now, s.look.typ, claims, extra)
+	token, err := accesstoken.SignAs(p.signer(s.look.algorithm), now, s.look.typ, claims, extra)
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,7 @@ func TestBashCompletion(t *testing.T) {
 		{[]string{"usher", "serve", "--signing-alg", "=", "R"}, "RS256"},
 		{[]string{"usher", "serve", "--log-format", "="}, "text json"},
 		{[]string{"usher", "key", "rotate", "--alg", "E"}, "ES256 EdDSA"},
+		{[]string{"usher", "audience", "add", "--typ", ""}, "at+jwt JWT"},
 		{[]string{"usher", "completion", ""}, "bash zsh fish"},
 		{[]string{"usher", "serve", "--tls-cert", "se"}, ""}, // left to the names of files
 		{[]string{"usher", "user", "add", "list", "--js"}, "--json"},
@@ -65,7 +66,7 @@ func TestBashCompletion(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", strings.Join(tt.line, " "), got, tt.want)
 		}
 	}
-	if got := completions(t, script, "usher", ""); !strings.HasPrefix(got, "demo serve user client key token ") {
+	if got := completions(t, script, "usher", ""); !strings.HasPrefix(got, "demo serve user client audience key token ") {
 		t.Errorf("usher: got %q, want all commands", got)
 	}
 }

@@ -81,7 +81,7 @@ func TestAlgorithmFlagsNameAlgorithms(t *testing.T) {
 			}
 		}
 	})
-	if want := 9; seen != want { // three each of serve, demo and key rotate
+	if want := 12; seen != want { // three each of serve, demo, audience add and key rotate
 		t.Errorf("got %d algorithms, want %d", seen, want)
 	}
 }

@@ -118,11 +118,28 @@ func (c *keyRotate) Run(ctx context.Context, w world) error {
 			w.say("key %s (%s): signs now", k.ID, k.Algorithm)
 		}
 		if c.Now {
+			if err := sayOthers(ctx, w, ks); err != nil {
+				return err
+			}
 			w.say("All tokens signed by the keys of before are void: users and clients must get new ones.")
 			w.say("APIs that cache the key set may refuse new tokens, and still accept old ones, for up to %d minutes.", int(keys.MaxAge.Minutes()))
 		}
 		return c.print(w, viewKey(made), nothing)
 	})
+}
+
+// sayOthers tells which keys sign for audiences.
+func sayOthers(ctx context.Context, w world, ks *admin.Keys) error {
+	all, err := ks.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, k := range all {
+		if k.ForAudiences && k.State == keys.Signing {
+			w.say("key %s (%s): signs now for audiences", k.ID, k.Algorithm)
+		}
+	}
+	return nil
 }
 
 // keyRetire is `usher key retire`.
