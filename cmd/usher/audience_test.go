@@ -43,6 +43,24 @@ func (s *testServer) machine(secret, audience string) tokens {
 	return answer
 }
 
+// signedIntrospection returns what the server signs about a token (RFC 9701).
+func (s *testServer) signedIntrospection(client, secret, token string) string {
+	s.t.Helper()
+	form := url.Values{"token": {token}}
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.URL+"/introspect", strings.NewReader(form.Encode()))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/token-introspection+jwt")
+	req.SetBasicAuth(client, secret)
+	status, body := s.do(req)
+	if status != http.StatusOK || strings.Count(body, ".") != 2 {
+		s.t.Fatalf("signed introspection: got %d %s", status, body)
+	}
+	return body
+}
+
 func TestLibrariesVerifyTokensOfAProfile(t *testing.T) {
 	t.Parallel()
 	s, secret := profiled(t)
@@ -125,6 +143,15 @@ func TestServerLooksAfterTokensOfAProfile(t *testing.T) {
 	}
 	if active(one) || !active(two) {
 		t.Errorf("revoked: active is %t, the other: %t", active(one), active(two))
+	}
+
+	verify := s.URL + "/verify?audience=" + url.QueryEscape(reports)
+	if status, body := s.get(verify, two); status != http.StatusNoContent {
+		t.Errorf("/verify: got %d %s, want 204", status, body)
+	}
+	// What this server signs that is no access token passes for none.
+	if status, body := s.get(verify, s.signedIntrospection("job", secret, two)); status != http.StatusUnauthorized {
+		t.Errorf("/verify with a signed introspection: got %d %s, want 401", status, body)
 	}
 
 	// The default audience may have a profile too.
