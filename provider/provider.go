@@ -68,7 +68,7 @@ func New(ctx context.Context, c Config) (*Provider, error) {
 	p := &Provider{
 		cfg:     c,
 		secrets: credentials.NewSecrets(c.Pool),
-		refresh: refreshTokens{macKeys: c.Master.Derive("refresh token")},
+		refresh: newRefreshTokens(c.Master),
 		live:    newLive(c.Store, c.LoadKeys),
 
 		throttle: newThrottle(c.Master.Derive("throttle")[0]),

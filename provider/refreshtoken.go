@@ -11,6 +11,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/usher-oauth/usher/keys"
 )
 
 // A refresh token is the prefix, the grant's id, a random part and a MAC over the
@@ -30,6 +32,10 @@ const (
 // refreshTokens makes and recognizes refresh tokens.
 type refreshTokens struct {
 	macKeys [][]byte // the current master key's first
+}
+
+func newRefreshTokens(master *keys.Master) refreshTokens {
+	return refreshTokens{macKeys: master.Derive("refresh token")}
 }
 
 // issue returns a new refresh token of the grant.

@@ -98,6 +98,16 @@ func (s *Store) Revocations(ctx context.Context, seq int64) ([]Revocation, error
 	return list, err
 }
 
+// Revocation returns the one of that kind and key, or [ErrNotFound].
+func (s *Store) Revocation(ctx context.Context, kind Kind, key string) (Revocation, error) {
+	r := Revocation{Kind: kind, Key: key}
+	var until int64
+	err := s.read.one(ctx, []any{&r.Seq, &r.Epoch, &r.KeepGrant, &until},
+		`SELECT seq, epoch, keep_grant, until FROM revocations WHERE kind = $1 AND key = $2`, kind, key)
+	r.Until = fromMillis(until)
+	return r, err
+}
+
 // Names of settings.
 const (
 	settingRevocations    = "revocations"

@@ -20,8 +20,9 @@ type cli struct {
 	Client      clientCmd   `cmd:"" help:"Add, change and remove clients."`
 	Audience    audienceCmd `cmd:"" help:"Say how tokens for one audience look, for APIs with wishes of their own."`
 	Key         keyCmd      `cmd:"" help:"List, rotate and export signing keys."`
-	Token       tokenCmd    `cmd:"" help:"Revoke tokens."`
+	Token       tokenCmd    `cmd:"" help:"Revoke and explain tokens."`
 	Throttle    throttleCmd `cmd:"" help:"List and release users who are slowed down after failed logins."`
+	Doctor      doctor      `cmd:"" help:"Find out what is wrong with an issuer, and how to fix it."`
 	Migrate     migrate     `cmd:"" help:"Bring the database schema up to date."`
 	Backup      backup      `cmd:"" help:"Copy the embedded database while it is in use."`
 	Healthcheck healthcheck `cmd:"" help:"Ask a running server whether it is ready."`

@@ -9,7 +9,8 @@ import (
 
 // tokenCmd is `usher token`.
 type tokenCmd struct {
-	Revoke tokenRevoke `cmd:"" help:"End every session and token of a user or a client at once."`
+	Revoke  tokenRevoke  `cmd:"" help:"End every session and token of a user or a client at once."`
+	Explain tokenExplain `cmd:"" help:"Say in words what a token is, and which check of an API it fails."`
 }
 
 // tokenRevoke is `usher token revoke`.

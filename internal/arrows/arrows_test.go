@@ -16,10 +16,11 @@ const module = "github.com/usher-oauth/usher/"
 // below lists what each package may import of this module. A package that is
 // missing here fails the test, so that a new one finds its floor first.
 var below = map[string][]string{
-	"cmd/usher":             {"handlers", "admin", "provider", "storage", "keys", "credentials", "scope", "audit"},
+	"cmd/usher":             {"handlers", "admin", "provider", "storage", "keys", "credentials", "scope", "audit", "diagnose"},
 	"handlers":              {"provider", "resource", "accesstoken", "credentials", "keys", "scope", "docs", "audit"},
 	"admin":                 {"storage", "keys", "credentials", "scope", "accesstoken"},
 	"provider":              {"storage", "keys", "credentials", "accesstoken", "scope", "audit"},
+	"diagnose":              {"admin", "provider", "storage", "keys", "accesstoken"},
 	"resource":              {"accesstoken", "keys"},
 	"accesstoken":           {},
 	"audit":                 {},

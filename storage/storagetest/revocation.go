@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ func revocationTests() []test {
 		{"stand as long as any access token may live", testRevocationUntil},
 		{"start after the number that is asked for", testRevocationsAfter},
 		{"are kept by kind: one key of two kinds is two", testRevocationKinds},
+		{"are found by kind and key", testRevocationByKey},
 		{"know the longest lifetime of access tokens, which only rises", testAccessTokenTTL},
 		{"know the longest lifetime, whoever raises it at once", testAccessTokenTTLAtOnce},
 	}
@@ -123,6 +125,22 @@ func testRevocationKinds(t *testing.T, db Database) {
 		got = append(got, r.Kind)
 	}
 	equal(t, "kinds", got, []storage.Kind{storage.KindToken, storage.KindGrant, storage.KindUser, storage.KindClient})
+}
+
+func testRevocationByKey(t *testing.T, db Database) {
+	s, ctx := open(t, db), t.Context()
+	check(t, s.RevokeToken(ctx, "other", s.clock.Now().Add(time.Hour)))
+	check(t, s.RevokeToken(ctx, "jti", s.clock.Now().Add(time.Hour)))
+	got, err := s.Revocation(ctx, storage.KindToken, "jti")
+	check(t, err)
+	if want := s.since(t, 1)[0]; got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	for kind, key := range map[storage.Kind]string{storage.KindToken: "nobody's", storage.KindGrant: "jti"} {
+		if got, err := s.Revocation(ctx, kind, key); !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("%s %s: got %+v and %v, want ErrNotFound", kind, key, got, err)
+		}
+	}
 }
 
 func testAccessTokenTTL(t *testing.T, db Database) {
