@@ -11,8 +11,9 @@ import (
 // examineCORS asks what a browser asks before a page of the origin may log in, and
 // looks whether the page could read the error.
 func (e *examination) examineCORS(ctx context.Context, address string) {
-	e.examinePreflight(ctx, address)
-
+	if !e.examinePreflight(ctx, address) {
+		return
+	}
 	const check = "cors errors"
 	a, err := e.web.post(ctx, address, "", "Origin", e.Origin)
 	if err != nil {
@@ -27,33 +28,35 @@ func (e *examination) examineCORS(ctx context.Context, address string) {
 	e.ok(check, "pages of %s can read errors", plain(e.Origin))
 }
 
-func (e *examination) examinePreflight(ctx context.Context, address string) {
+// examinePreflight reports whether a page may send what a login takes.
+func (e *examination) examinePreflight(ctx context.Context, address string) bool {
 	const check = "cors preflight"
 	a, err := e.web.ask(ctx, http.MethodOptions, address, "",
 		"Origin", e.Origin, "Access-Control-Request-Method", http.MethodPost, "Access-Control-Request-Headers", "authorization,content-type")
 	if err != nil {
 		s := explain(err, address, e.Now())
 		e.fail(check, s.found, s.fix)
-		return
+		return false
 	}
 	// Browsers take any 2xx (Fetch, section 4.8).
 	if a.status < 200 || a.status > 299 {
 		e.fail(check, fmt.Sprintf("OPTIONS %s answers %s", plain(address), a.says()), e.openFix())
-		return
+		return false
 	}
 	if found, fix := e.shut(a); found != "" {
 		e.fail(check, found, fix)
-		return
+		return false
 	}
 	allowed := words(a.header.Values("Access-Control-Allow-Headers"))
 	for _, name := range []string{"authorization", "content-type"} {
 		// A star stands for all names but authorization (Fetch, section 3.3.3).
 		if !slices.Contains(allowed, name) && (name == "authorization" || !slices.Contains(allowed, "*")) {
 			e.fail(check, fmt.Sprintf("pages may not send the header %s", name), "let the proxy hand on OPTIONS and its answer as it is, instead of answering by itself")
-			return
+			return false
 		}
 	}
 	e.ok(check, "pages of %s may call", plain(e.Origin))
+	return true
 }
 
 // shut says what keeps a page of the origin from reading an answer, if anything.

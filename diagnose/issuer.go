@@ -149,7 +149,7 @@ func (e *examination) examineClock(a answer) {
 	case !ok:
 		e.warn(check, "the answers have no Date, so the clocks can't be compared", "let the proxy in front leave the Date header alone")
 	case skew.Abs() > maxSkew:
-		e.fail(check, fmt.Sprintf("the server's clock is %s %s of this machine's (%s there)", span(skew), aheadOrBehind(skew), stamp(a.at.Add(skew))),
+		e.fail(check, fmt.Sprintf("the server's clock is %s %s this machine's (%s there)", span(skew), aheadOrBehind(skew), stamp(a.at.Add(skew))),
 			"put both right by NTP; tokens count as expired, or as issued in the future, where clocks differ")
 	default:
 		e.ok(check, "within %s of this machine's", span(maxSkew))
@@ -174,11 +174,12 @@ func (a answer) skew() (time.Duration, bool) {
 	return 0, true
 }
 
+// aheadOrBehind is the word between a duration and what a clock is compared with.
 func aheadOrBehind(skew time.Duration) string {
 	if skew < 0 {
 		return "behind"
 	}
-	return "ahead"
+	return "ahead of"
 }
 
 // examineReadiness asks what load balancers ask. Servers other than usher have no

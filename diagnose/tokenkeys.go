@@ -153,7 +153,7 @@ func (e *explaining) fetchKeys(ctx context.Context, issuer string) ([]byte, bool
 		return nil, false
 	}
 	if skew, ok := a.skew(); ok && skew.Abs() > maxSkew {
-		e.warn("clock", fmt.Sprintf("the issuer's clock is %s %s of this machine's", span(skew), aheadOrBehind(skew)), "put both right by NTP; times below are as this machine sees them")
+		e.warn("clock", fmt.Sprintf("the issuer's clock is %s %s this machine's", span(skew), aheadOrBehind(skew)), "put both right by NTP; times below are as this machine sees them")
 	}
 	if a.status != 200 {
 		e.fail(check, fmt.Sprintf("%s answers %s", plain(m.JWKSURI), a.says()), fix)
