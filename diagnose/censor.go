@@ -3,9 +3,6 @@ package diagnose
 import (
 	"fmt"
 	"regexp"
-	"strings"
-
-	"github.com/usher-oauth/usher/provider"
 )
 
 // leastSecret is the length of the shortest text that could be of use to anyone as a
@@ -16,14 +13,13 @@ const leastSecret = 16
 // with the encoded form of an opening brace.
 var compactJWS = regexp.MustCompile(`(e[yw][A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.)[A-Za-z0-9_-]+`)
 
+// refreshTokens finds usher's refresh tokens within a text, and what is left of ones.
+var refreshTokens = regexp.MustCompile(`urt_[A-Za-z0-9_-]{16,}`)
+
 // hideTokens takes the signatures off tokens within a text, and shows no refresh
 // token.
 func hideTokens(s string) string {
-	s = compactJWS.ReplaceAllString(s, "$1…")
-	if provider.LooksLikeRefreshToken(strings.TrimSpace(s)) {
-		return "… (a refresh token)"
-	}
-	return s
+	return refreshTokens.ReplaceAllString(compactJWS.ReplaceAllString(s, "$1…"), "urt_…")
 }
 
 // deepest is how deep JSON may be nested to be shown.

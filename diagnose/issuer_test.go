@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -55,6 +56,12 @@ var unreached = []broken{
 		"nothing listens", func(c *siteConfig) { c.raw = func(net.Conn) {} },
 		func(_ *site, i *diagnose.Issuer) { i.URL = "http://127.0.0.1:1" },
 		only("reachable"), fails, "nothing listens at 127.0.0.1:1", "usher serve",
+	},
+	{
+		"a proxy of this machine that is down", nil, func(s *site, _ *diagnose.Issuer) {
+			s.transport.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse("http://127.0.0.1:1") }
+		},
+		only("reachable"), fails, "by way of a proxy", "NO_PROXY",
 	},
 	{
 		"no such host", nil, func(s *site, i *diagnose.Issuer) { i.URL = "http://auth.example.com"; s.resolve(nxdomain) },

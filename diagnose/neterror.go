@@ -37,7 +37,11 @@ func explain(err error, address string, now time.Time) silence {
 	}
 	s := silence{check: checkReachable}
 	var dns *net.DNSError
+	var op *net.OpError
 	switch {
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		s.found = fmt.Sprintf("%s is asked by way of a proxy, which does not answer", at)
+		s.fix = "put right HTTP_PROXY or HTTPS_PROXY of this machine, or add the host to NO_PROXY"
 	case errors.Is(err, errLinkLocal):
 		s.found = fmt.Sprintf("%s is at a link-local address, which is not asked because a token says so", plain(host))
 		s.fix = "if it is yours, name it with --issuer"

@@ -15,7 +15,7 @@ const checkForm = "form"
 func (e *explaining) strip(text string) string {
 	var around []string
 	note := func(what string) { around = append(around, what) }
-	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
+	text = strings.Trim(text, " \t\r\n") // what shells and editors leave; no other white space
 	if inner, ok := fromJSON(text); ok {
 		note("it is the whole answer of the token endpoint")
 		text = inner
