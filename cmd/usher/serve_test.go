@@ -172,7 +172,7 @@ func TestRestartKeepsTokens(t *testing.T) {
 
 func TestServeOverTLS(t *testing.T) {
 	t.Parallel()
-	cert, key, pool := certificate(t)
+	cert, key, pool := certificate(t, time.Now().Add(time.Hour))
 	s := startServer(t, "serve", "--tls-cert", cert, "--tls-key", key)
 	if !strings.HasPrefix(s.URL, "https://") {
 		t.Fatalf("got the base URL %s, want https", s.URL)
@@ -190,8 +190,8 @@ func TestServeOverTLS(t *testing.T) {
 	s.usher("healthcheck", "--addr", strings.TrimPrefix(s.URL, "https://"), "--tls-cert", cert)
 }
 
-// certificate makes a certificate for 127.0.0.1.
-func certificate(t *testing.T) (certFile, keyFile string, pool *x509.CertPool) {
+// certificate makes a certificate for 127.0.0.1 that is good until end.
+func certificate(t *testing.T, end time.Time) (certFile, keyFile string, pool *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -199,7 +199,7 @@ func certificate(t *testing.T) (certFile, keyFile string, pool *x509.CertPool) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1),
-		NotAfter:     time.Now().Add(time.Hour),
+		NotAfter:     end,
 		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
