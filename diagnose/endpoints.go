@@ -79,7 +79,7 @@ func (e *examination) obstructed(a answer, address string) (found, fix string) {
 		return "answers 405: a POST does not get through", "let the proxy hand on POST too; a server of files has no business at this path"
 	case a.status == http.StatusForbidden:
 		return "answers " + a.says(), "a proxy or firewall in front forbids it: let POST without cookies and Origin through"
-	case slices.Contains([]int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}, a.status):
+	case a.unreachable():
 		return "answers " + a.says(), "the proxy does not reach the server behind it, or that has no database: look at both logs"
 	case a.status >= 500:
 		return "answers " + a.says(), fmt.Sprintf("look in the server's log for request_id %s", quoted(a.header.Get("X-Request-Id")))

@@ -51,8 +51,10 @@ func (r *report) warn(check, found, fix string) { r.add(check, Warning, found, f
 
 func (r *report) fail(check, found, fix string) { r.add(check, Fail, found, fix) }
 
+// add is where every text of a finding passes: whatever foreign text a check has
+// forgotten to make plain, no line break and no escape sequence gets out.
 func (r *report) add(check string, s Status, found, fix string) {
-	r.findings = append(r.findings, Finding{Check: check, Status: s, Found: found, Fix: fix})
+	r.findings = append(r.findings, Finding{Check: check, Status: s, Found: printable(found), Fix: printable(fix)})
 }
 
 // failed reports whether anything has failed so far.

@@ -66,17 +66,6 @@ func with(path, name string, values ...string) front {
 	return altering(path, func(_ *http.Request, a *reply) { a.header[http.CanonicalHeaderKey(name)] = values })
 }
 
-// rewriting replaces text in the answers at a path. In old and new, URL stands for
-// the front.
-func rewriting(path, old, new string) front {
-	return func(s *site, next http.Handler) http.Handler {
-		url := strings.NewReplacer("URL", s.URL)
-		return altering(path, func(_ *http.Request, a *reply) {
-			a.body = strings.ReplaceAll(a.body, url.Replace(old), url.Replace(new))
-		})(s, next)
-	}
-}
-
 // editing changes the JSON object that is answered at a path.
 func editing(path string, change func(object map[string]any)) front {
 	return altering(path, func(_ *http.Request, a *reply) {

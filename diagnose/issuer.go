@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -162,6 +163,10 @@ func (a answer) skew() (time.Duration, bool) {
 	date, err := http.ParseTime(a.header.Get("Date"))
 	if err != nil {
 		return 0, false
+	}
+	// An answer out of a cache was written earlier (RFC 9111, section 5.1).
+	if age, err := strconv.ParseUint(a.header.Get("Age"), 10, 31); err == nil {
+		date = date.Add(time.Duration(age) * time.Second)
 	}
 	// It was some time within that second, and within the time the answer took.
 	const second = time.Second

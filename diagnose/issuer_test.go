@@ -183,6 +183,10 @@ var misnamed = []broken{
 		only("metadata"), fails, "answers 404", "hands on /.well-known/",
 	},
 	{
+		"a proxy that asks for a password", behind(instead("/", 401, "", "WWW-Authenticate", `Basic realm="x"`)), nil,
+		only("metadata"), fails, "401", "take what asks for a password off",
+	},
+	{
 		"metadata at OpenID's place alone", behind(instead(oauthPath, 404, "")), nil,
 		only("metadata"), warns, "RFC 8414 look there", "hand on " + oauthPath,
 	},
@@ -201,6 +205,10 @@ var misnamed = []broken{
 	{
 		"a document without end", behind(instead("/.well-known/", 200, `{"issuer":"`+strings.Repeat("a", 2<<20))), nil,
 		only("metadata"), fails, "more than 1048576 bytes", "issuer's URL",
+	},
+	{
+		"a redirect to a login page", behind(instead("/", 302, "", "Location", "/login/")), nil,
+		only("metadata"), fails, "a redirect to http://127.0.0.1", "leads to http://127.0.0.1",
 	},
 	{
 		"a proxy without its server", behind(instead("/", 502, "<h1>Bad Gateway</h1>", "Server", "nginx")), nil,
@@ -277,6 +285,12 @@ var obstructed = []broken{
 		only("token caching"), warns, `"max-age=60"`, "Cache-Control alone",
 	},
 	{
+		"escape sequences in the metadata", behind(metadata(func(m map[string]any) {
+			m["token_endpoint"] = m["issuer"].(string) + "/\u202e%1b]0;x%07"
+		})), nil,
+		only("token_endpoint"), fails, "404", "hand on /",
+	},
+	{
 		"no token endpoint in the metadata", behind(metadata(func(m map[string]any) { delete(m, "token_endpoint") })), nil,
 		only("token_endpoint"), fails, "no token endpoint", "RFC 8414",
 	},
@@ -322,6 +336,13 @@ var obstructed = []broken{
 			a.header.Set("Date", time.Now().Add(-3*time.Hour-time.Minute).UTC().Format(http.TimeFormat))
 		})), nil,
 		only("clock"), fails, "3 hours behind this machine's", "NTP",
+	},
+	{
+		"a cache with a clock behind", behind(altering("", func(_ *http.Request, a *reply) {
+			a.header.Set("Date", time.Now().Add(-3*time.Hour).UTC().Format(http.TimeFormat))
+			a.header.Set("Age", "3600")
+		})), nil,
+		only("clock"), fails, "behind this machine's", "NTP",
 	},
 	{
 		"no clock", behind(altering("", func(_ *http.Request, a *reply) { a.header["Date"] = nil })), nil,
@@ -654,6 +675,10 @@ func TestAnotherServerPasses(t *testing.T) {
 	s := newSite(t, behind(all(
 		metadata(func(m map[string]any) { delete(m, "introspection_endpoint"); delete(m, "revocation_endpoint") }),
 		instead("/users/", 404, ""), instead("/readyz", 404, ""),
+		altering(oauthPath, func(_ *http.Request, a *reply) { // out of a cache
+			a.header.Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
+			a.header.Set("Age", "3600")
+		}),
 		altering("/token", func(_ *http.Request, a *reply) { a.status, a.body = 401, `{"error":"invalid_client"}` }),
 	)))
 	findings := diagnose.Issuer{URL: s.URL, Transport: s.transport}.Examine(t.Context())

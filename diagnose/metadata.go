@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 )
@@ -88,31 +89,35 @@ func (w web) discover(ctx context.Context, issuer string) (metadata, *silence) {
 	}
 }
 
+// absence is a place without metadata.
+type absence struct {
+	place
+	wrong string // in words
+	fix   string // where no other place has them either
+}
+
 // examineMetadata checks every place and returns the document that counts; it is
 // not ok where there is none.
 func (e *examination) examineMetadata(ctx context.Context) (m metadata, ok bool) {
 	var found []metadata
-	type absence struct {
-		place
-		wrong string
-	}
 	var absent []absence
 	for _, p := range places(e.URL) {
 		a, err := e.web.get(ctx, p.address)
 		if err != nil {
-			absent = append(absent, absence{p, explain(err, p.address, e.web.now()).found})
+			s := explain(err, p.address, e.Now())
+			absent = append(absent, absence{p, "gives no answer: " + s.found, s.fix})
 			continue
 		}
 		m, wrong := readMetadata(a)
 		if wrong != "" {
-			absent = append(absent, absence{p, wrong})
+			absent = append(absent, absence{p, wrong, e.fixMetadata(a, p)})
 			continue
 		}
 		found = append(found, m)
 		e.ok(p.check, "%s", p.address)
 	}
 	if len(found) == 0 {
-		e.fail("metadata", fmt.Sprintf("%s %s", absent[0].address, absent[0].wrong), e.fixMetadata(absent[0].wrong))
+		e.fail("metadata", fmt.Sprintf("%s %s", absent[0].address, absent[0].wrong), absent[0].fix)
 		return metadata{}, false
 	}
 	for _, a := range absent {
@@ -127,15 +132,17 @@ func (e *examination) examineMetadata(ctx context.Context) (m metadata, ok bool)
 	return found[0], true
 }
 
-// fixMetadata says what to do where no place has metadata.
-func (e *examination) fixMetadata(wrong string) string {
+// fixMetadata says what to do about an answer without metadata.
+func (e *examination) fixMetadata(a answer, p place) string {
 	switch {
-	case strings.Contains(wrong, "answers 502"), strings.Contains(wrong, "answers 503"), strings.Contains(wrong, "answers 504"):
+	case a.unreachable():
 		return "the proxy does not reach its server: start usher, and check the address the proxy hands on to"
-	case strings.Contains(wrong, "redirect to "):
-		return "give the URL that clients are to use, without a redirect: " + strings.TrimSpace(wrong[strings.LastIndex(wrong, "redirect to ")+len("redirect to "):])
+	case a.redirect() != "":
+		return "give the URL that clients are to use, without a redirect: it leads to " + plain(a.redirect())
+	case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
+		return "take what asks for a password off /.well-known/ and all that usher answers: clients find it there without any"
 	case e.path() != "":
-		return e.handOn("/.well-known/…" + e.path())
+		return e.handOn(p.address)
 	}
 	return "check that this is the issuer's URL, and that the proxy in front hands on /.well-known/"
 }
@@ -151,22 +158,22 @@ func (e *examination) handOn(address string) string {
 	return fmt.Sprintf("let the proxy hand on %s as it is (RFC 8414, section 3.1)", pathOf(address))
 }
 
-// pathOf an address; what is a path already stays.
+// pathOf an address, as it is written there.
 func pathOf(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
-		return address
+		return plain(address)
 	}
-	return u.Path
+	return plain(u.EscapedPath())
 }
 
 // examineIssuer compares what the server calls itself with the URL.
 func (e *examination) examineIssuer(m metadata) {
 	const check = "issuer"
-	switch {
-	case m.Issuer == e.URL:
+	switch m.Issuer {
+	case e.URL:
 		e.ok(check, "%s, to the letter", e.URL)
-	case m.Issuer == "":
+	case "":
 		e.fail(check, "the metadata names no issuer", "the server has to name itself there (RFC 8414, section 2); usher does")
 	default:
 		fix := fmt.Sprintf("start usher with --issuer %s, or let clients and APIs use %s", strings.TrimSuffix(e.URL, "/"), plain(m.Issuer))

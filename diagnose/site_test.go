@@ -84,7 +84,7 @@ func newSite(t testing.TB, change ...func(*siteConfig)) *site {
 	t.Cleanup(func() { s.store.Close() })
 	s.build()
 
-	var handler http.Handler = s.public
+	handler := s.public
 	if s.front != nil {
 		handler = s.front(s, handler)
 	}

@@ -128,7 +128,5 @@ func (e *explaining) explainUnknown(text string) {
 // isBase64URL reports whether a text has the characters of RFC 4648, section 5,
 // alone.
 func isBase64URL(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool {
-		return !('A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '-' || r == '_')
-	}) < 0
+	return strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == ""
 }

@@ -90,7 +90,7 @@ var algorithms = []jose.SignatureAlgorithm{
 // resource do, who are stricter.
 func (e *explaining) verify(keySet []byte, key any) {
 	const check = "signature"
-	parsed, err := jose.ParseSigned(e.token, algorithms)
+	parsed, err := jose.ParseSignedCompact(e.token, algorithms)
 	if err == nil {
 		_, err = parsed.Verify(key)
 	}

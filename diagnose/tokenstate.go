@@ -68,7 +68,7 @@ func (e *explaining) examineUser(ctx context.Context, c accesstoken.Claims, id a
 	case u.Disabled:
 		e.fail(checkUser, fmt.Sprintf("user %s is disabled", plain(u.Username)), "usher user enable, then log in again: what was ended stays ended")
 		return false
-	case u.Epoch != id.UserEpoch && !e.kept(ctx, storage.KindUser, u.ID, id.Grant, id.UserEpoch):
+	case u.Epoch != id.UserEpoch && !e.kept(ctx, u.ID, id):
 		e.fail(checkUser, fmt.Sprintf("every session of user %s was ended since: by a new password, by being disabled for a time, or by usher token revoke --user", plain(u.Username)), again)
 		return false
 	}
@@ -99,9 +99,9 @@ func (e *explaining) examineClient(ctx context.Context, c accesstoken.Claims, id
 
 // kept reports whether a grant of an older epoch lives on, as the one does in which
 // a user has changed the password.
-func (e *explaining) kept(ctx context.Context, kind storage.Kind, key, grant, epoch string) bool {
-	r, err := e.Store.Revocation(ctx, kind, key)
-	return err == nil && !r.Covers(grant, epoch)
+func (e *explaining) kept(ctx context.Context, userID string, id accesstoken.ID) bool {
+	r, err := e.Store.Revocation(ctx, storage.KindUser, userID)
+	return err == nil && !r.Covers(id.Grant, id.UserEpoch)
 }
 
 // explainRefresh tells about a refresh token, which only the issuer can check.

@@ -140,8 +140,12 @@ func (a answer) redirect() string {
 	return to.String()
 }
 
-// says is an answer in a few words: its status, and the beginning of a body that
-// is no JSON, which tells who wrote it.
+// unreachable reports whether a proxy says that it got nowhere.
+func (a answer) unreachable() bool {
+	return a.status == http.StatusBadGateway || a.status == http.StatusServiceUnavailable || a.status == http.StatusGatewayTimeout
+}
+
+// says is an answer in a few words: its status, and who wrote it.
 func (a answer) says() string {
 	status := fmt.Sprintf("%d %s", a.status, http.StatusText(a.status))
 	if to := a.redirect(); to != "" {

@@ -10,23 +10,28 @@ import (
 // maxQuoted is how much of a foreign text is shown, in characters.
 const maxQuoted = 200
 
-// plain makes a foreign text fit for one line of a terminal: bounded, and without
-// line breaks, escape sequences and other characters that show nothing.
+// plain makes a foreign text fit for one line of a terminal: printable and bounded.
 func plain(s string) string {
-	var b strings.Builder
 	n := 0
-	for _, r := range s {
+	for i := range s {
 		if n == maxQuoted {
-			b.WriteString("…")
+			s = s[:i] + "…"
 			break
 		}
-		if !unicode.IsPrint(r) {
-			r = unicode.ReplacementChar
-		}
-		b.WriteRune(r)
 		n++
 	}
-	return b.String()
+	return printable(s)
+}
+
+// printable is a text without line breaks, escape sequences and other characters
+// that show nothing.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
 }
 
 // quoted is plain in quotation marks, so that blanks at the ends are seen.
