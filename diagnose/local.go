@@ -33,7 +33,8 @@ type local struct {
 
 // Examine looks into the database and at the files beside it, and returns a finding
 // for each check and the id of the key that signs, empty where none does. It changes
-// nothing, and leaves an old schema as it is.
+// nothing and leaves an old schema as it is; only a database that is quite empty gets
+// the table of versions by which it is known to be.
 func (l Local) Examine(ctx context.Context) (findings []Finding, signing string) {
 	e := &local{Local: l}
 	if !e.open(ctx) {
@@ -58,15 +59,12 @@ func (e *local) open(ctx context.Context) bool {
 			return false
 		}
 	}
-	_, pending, err := storage.Plan(ctx, e.Database)
-	if err == nil && len(pending) > 0 {
-		e.fail("schema", fmt.Sprintf("the schema is old: %s to come", count(len(pending), "migration")), "usher backup, then usher migrate, or restart usher serve without --no-migrate")
-		return false
-	}
-	if err == nil {
-		e.store, err = storage.Open(ctx, e.Database, storage.Options{})
-	}
+	var err error
+	e.store, err = storage.Open(ctx, e.Database, storage.Options{})
 	switch {
+	case errors.Is(err, storage.ErrSchema):
+		e.fail("schema", "the schema is older than this usher", "usher backup, then usher migrate, or restart usher serve without --no-migrate")
+		return false
 	case errors.Is(err, storage.ErrNewer):
 		e.fail("schema", "a newer usher changed the database beyond what this one understands", "use that version, or restore the backup from before it")
 		return false

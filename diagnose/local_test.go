@@ -39,7 +39,7 @@ func TestEveryFaultOfADatabaseIsNamed(t *testing.T) {
 				l.Database = "sqlite:" + l.File
 				check(t, os.WriteFile(l.File, nil, 0o600))
 			},
-			"schema", fails, "the schema is old", "usher migrate",
+			"schema", fails, "the schema is older", "usher migrate",
 		},
 		{
 			"a schema of a later version", func(t *testing.T, s *site, _ *diagnose.Local) {
