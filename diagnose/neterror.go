@@ -63,7 +63,8 @@ func explain(err error, address string, now time.Time) silence {
 	case errors.Is(err, http.ErrSchemeMismatch):
 		s.found = fmt.Sprintf("%s speaks http, not https", at)
 		s.fix = "write the URL with http://, or give the server a certificate (--tls-cert and --tls-key, or a proxy)"
-	case strings.Contains(err.Error(), "malformed HTTP"):
+	// The second is what net/http says of a server that speaks before it is asked.
+	case strings.Contains(err.Error(), "malformed HTTP"), strings.Contains(err.Error(), "readLoopPeekFail"):
 		s.found = fmt.Sprintf("what listens at %s speaks no http", at)
 		s.fix = "write the URL with https:// if it speaks that; else it is another program's port"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):

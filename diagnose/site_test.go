@@ -72,6 +72,11 @@ func newSite(t testing.TB, change ...func(*siteConfig)) *site {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	check(t, err)
 	s.listen(l)
+	if s.raw != nil {
+		go serveRaw(l, s.raw)
+		t.Cleanup(func() { l.Close() })
+		return s
+	}
 
 	dir := t.TempDir()
 	s.database, s.masterKey = filepath.Join(dir, "usher.db"), filepath.Join(dir, "usher.db.key")
@@ -87,11 +92,6 @@ func newSite(t testing.TB, change ...func(*siteConfig)) *site {
 	handler := s.public
 	if s.front != nil {
 		handler = s.front(s, handler)
-	}
-	if s.raw != nil {
-		go serveRaw(l, s.raw)
-		t.Cleanup(func() { l.Close() })
-		return s
 	}
 	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: handler, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}, TLS: s.tls}
 	if s.tls != nil {

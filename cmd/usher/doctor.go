@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"net/url"
 	"strings"
 
@@ -66,6 +68,7 @@ func (c *doctor) Run(ctx context.Context, w world) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	log.SetOutput(io.Discard) // where net/http complains of servers that are none; the findings say it better
 	var findings []diagnose.Finding
 	issuer := diagnose.Issuer{URL: c.URL, Origin: c.Origin, Audience: c.Audience, Resource: c.Resource}
 	if c.Database != "" {
