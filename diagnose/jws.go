@@ -111,7 +111,7 @@ func (e *explaining) examineHeader() {
 		e.fail("typ", fmt.Sprintf("typ is %s, not at+jwt: nothing marks it as an access token", quoted(e.typ)), typFix)
 	}
 	switch {
-	case slices.Contains([]string{"ES256", "RS256", "EdDSA"}, e.alg):
+	case usherSigns(e.alg):
 		e.ok("alg", "%s", e.alg)
 	case strings.EqualFold(e.alg, "none"):
 		e.fail("alg", "NOBODY SIGNED IT (alg none): anyone can write such a token", "refuse it; if an API took it, that is a hole (RFC 8725, section 3.1)")

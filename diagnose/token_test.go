@@ -1,6 +1,7 @@
 package diagnose_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -41,6 +42,43 @@ func TestEveryFaultOfATokenIsNamed(t *testing.T) {
 				checks = append(checks, "signature")
 			}
 			expectFault(t, e.Checks, checks, fails, tt.found, tt.fix)
+			expectSecrecy(t, token.Text, e)
+		})
+	}
+}
+
+func TestEveryFaultOfAHeaderIsNamed(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name       string
+		change     func(header map[string]any)
+		checks     []string
+		found, fix string
+	}{
+		{"no signature", func(h map[string]any) { h["alg"] = "none" }, only("alg"), "NOBODY SIGNED IT", "RFC 8725"},
+		{"a shared secret", func(h map[string]any) { h["alg"] = "HS256" }, only("alg"), "whoever can check it can forge it", "key pair"},
+		{"another algorithm", func(h map[string]any) { h["alg"] = "PS256" }, only("alg"), `"PS256" is none of`, "one of these"},
+		{"the algorithm of another key", func(h map[string]any) { h["alg"] = "EdDSA" }, only("kid"), `is for "ES256", and the token says "EdDSA"`, "must not choose"},
+		{"no typ", func(h map[string]any) { delete(h, "typ") }, []string{"typ", "signature"}, "no typ", "access_token"},
+		{"a key set of its own", func(h map[string]any) { h["jku"] = "https://attacker.example.com" }, []string{"header", "signature"}, `"jku"`, "RFC 8725"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			head, rest, _ := strings.Cut(s.login().AccessToken, ".")
+			b, err := base64.RawURLEncoding.DecodeString(head)
+			check(t, err)
+			var header map[string]any
+			check(t, json.Unmarshal(b, &header))
+			tt.change(header)
+			b, err = json.Marshal(header)
+			check(t, err)
+			token := s.explained(encoded(string(b)) + "." + rest)
+			e := token.Explain(t.Context())
+			if e.Accepted {
+				t.Error("got it accepted")
+			}
+			expectFault(t, e.Checks, tt.checks, fails, tt.found, tt.fix)
 			expectSecrecy(t, token.Text, e)
 		})
 	}
