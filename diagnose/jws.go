@@ -2,12 +2,15 @@ package diagnose
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/usher-oauth/usher/accesstoken"
 )
 
 // jws is a token taken apart (RFC 7515, section 3.1). Nothing in it is verified.
@@ -97,14 +100,22 @@ func (e *explaining) isIDToken() bool {
 // RFC 8725, section 3).
 func (e *explaining) examineHeader() {
 	const typFix = "send the access_token, not another token of the answer; other servers than usher have to be told to write RFC 9068 tokens"
-	typ := strings.ToLower(e.typ)
-	switch {
-	case strings.TrimPrefix(typ, "application/") == "at+jwt":
+	want := cmp.Or(e.Type, accesstoken.Type)
+	typ := strings.TrimPrefix(strings.ToLower(e.typ), "application/")
+	if typ == accesstoken.Type || e.Type != "" && typ == strings.ToLower(e.Type) && !e.isIDToken() {
 		e.Kind = AccessToken
-		e.ok("typ", "%s, an access token of RFC 9068", plain(e.typ))
+	}
+	switch {
+	case e.Kind == AccessToken && typ == strings.ToLower(want):
+		e.ok("typ", "%s, an access token", plain(e.typ))
+	case e.Kind == AccessToken:
+		e.fail("typ", fmt.Sprintf("typ is %s, and the API demands %s", quoted(e.typ), quoted(want)), "usher audience add AUDIENCE --typ "+plain(want)+" for this API, or have it accept "+plain(e.typ))
 	case e.isIDToken():
 		e.Kind = IDToken
 		e.fail("typ", "it is an ID token, which tells an app who logged in and is for no API", "send the access_token instead of the id_token")
+	case typ == strings.ToLower(accesstoken.TypeJWT):
+		e.fail("typ", fmt.Sprintf("typ is %s, not at+jwt: nothing marks it as an access token", quoted(e.typ)),
+			typFix+"; where usher audience add has --typ JWT for this API, give --typ JWT here too")
 	case e.typ == "":
 		e.fail("typ", "the header has no typ, so it is not marked as an access token (at+jwt)", typFix)
 	default:

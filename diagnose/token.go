@@ -18,6 +18,7 @@ type Token struct {
 
 	Issuer   string   // the API's setting; empty: the issuer that the token names is asked
 	Audience string   // the API's name
+	Type     string   // the typ that the API demands; empty: at+jwt (RFC 9068)
 	Scopes   []string // what the API needs
 
 	Store  *storage.Store // nil: what only the database knows is not looked at

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/usher-oauth/usher/admin"
+	"github.com/usher-oauth/usher/accesstoken"
 	"github.com/usher-oauth/usher/diagnose"
 	"github.com/usher-oauth/usher/keys/keystest"
 	"github.com/usher-oauth/usher/resource"
@@ -165,7 +166,7 @@ func TestNoForgeryIsCalledGood(t *testing.T) {
 	check(t, err)
 	claims, err := json.Marshal(s.claims())
 	check(t, err)
-	forgeries := keystest.Forgeries(ring, time.Now(), claims)
+	forgeries := keystest.Forgeries(ring, time.Now(), accesstoken.Type, claims)
 	if len(forgeries) < 50 {
 		t.Fatalf("got %d forgeries, want more", len(forgeries))
 	}

@@ -46,7 +46,8 @@ var faults = []struct {
 	{"an ID token", func(s *site) string {
 		return s.sign("JWT", map[string]any{"iss": s.URL, "sub": "u", "aud": s.URL, "exp": time.Now().Unix() + 60, "iat": time.Now().Unix(), "jti": s.claims().ID, "client_id": "web", "nonce": "n"})
 	}, func(_ *site, t *diagnose.Token) { t.Store, t.Scopes = nil, nil }, diagnose.IDToken, "typ", "it is an ID token", "access_token instead of the id_token"},
-	{"a token that is not marked", func(s *site) string { return s.sign("JWT", s.claims()) }, nil, diagnose.OtherJWT, "typ", `typ is "JWT"`, "RFC 9068"},
+	{"a token that is not marked", func(s *site) string { return s.sign("JWT", s.claims()) }, nil, diagnose.OtherJWT, "typ", `typ is "JWT"`, "--typ JWT"},
+	{"a token of RFC 9068 where the API demands another type", nil, func(_ *site, t *diagnose.Token) { t.Type = "JWT" }, diagnose.AccessToken, "typ", `the API demands "JWT"`, "audience add"},
 
 	{"another issuer", changed(func(c *accesstoken.Claims) { c.Issuer = "https://other.example.com" }), nil, diagnose.AccessToken, "iss", "has the host other.example.com", "to the letter"},
 	{"a slash at the end of the issuer", changed(func(c *accesstoken.Claims) { c.Issuer += "/" }), nil, diagnose.AccessToken, "iss", "has a slash at the end", "to the letter"},

@@ -23,6 +23,7 @@ type tokenExplain struct {
 	Token    string `arg:"" help:"Token to explain, or - to read it from standard input, where no process list shows it."`
 	Issuer   string `placeholder:"URL" help:"Issuer that the API expects, to the letter (default: the one the token names)."`
 	Audience string `placeholder:"URI" help:"Audience that the API expects."`
+	Typ      string `enum:",at+jwt,JWT" default:"" placeholder:"TYP" help:"Type of token that the API demands: at+jwt or JWT (default: at+jwt)."`
 	Scope    list   `placeholder:"LIST" help:"Scopes that the API needs."`
 	belongings
 	outputFlag
@@ -32,7 +33,7 @@ type tokenExplain struct {
 const maxTokenInput = 1 << 20
 
 func (c *tokenExplain) Run(ctx context.Context, w world) error {
-	t := diagnose.Token{Text: c.Token, Issuer: c.Issuer, Audience: c.Audience}
+	t := diagnose.Token{Text: c.Token, Issuer: c.Issuer, Audience: c.Audience, Type: c.Typ}
 	if c.Issuer != "" {
 		if err := diagnose.CheckURL(c.Issuer); err != nil {
 			return usagef("--issuer: %w", err)
