@@ -71,7 +71,8 @@ func newServer(t testing.TB, change ...func(*provider.Config)) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool := credentials.NewPool(credentials.PoolConfig{Cost: credentials.MinCost})
+	// Never too busy for a test.
+	pool := credentials.NewPool(credentials.PoolConfig{Cost: credentials.MinCost, Queue: 1000, Wait: time.Hour})
 	t.Cleanup(pool.Close)
 	s.users = admin.Users{Store: s.store, Pool: pool}
 	s.keys = admin.Keys{Store: s.store, Master: master, Now: s.clock.Now}

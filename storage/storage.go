@@ -48,6 +48,7 @@ type Store struct {
 	dialect dialect
 	read    querier
 	now     func() time.Time
+	charges chan struct{} // see Charge
 	closed  atomic.Bool
 	close   func() error
 }
@@ -66,7 +67,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = d.now
 	}
-	s := &Store{dialect: d, read: d.reader(), now: o.Now}
+	s := &Store{dialect: d, read: d.reader(), now: o.Now, charges: make(chan struct{}, maxCharges)}
 	s.close = sync.OnceValue(func() error {
 		s.closed.Store(true)
 		return s.dialect.close()

@@ -115,8 +115,41 @@ func (s *Store) Charge(ctx context.Context, g Guess) (Charged, error) {
 			return charged, err
 		}
 	}
+	waited, err := s.queue(ctx)
+	if err != nil {
+		return charged, err
+	}
+	defer func() { <-s.charges }()
+	if waited { // perhaps for those who spent what was left
+		if seen, err = s.standing(ctx, g); err != nil {
+			return charged, err
+		}
+		if charged.Repeat, err = seen.judge(millis(s.now()), g.Mark); charged.Repeat || err != nil {
+			return charged, err
+		}
+	}
 	err = s.write(ctx, func(ctx context.Context, q querier) error { return s.charge(ctx, q, &charged) })
 	return charged, err
+}
+
+// maxCharges is how many guesses of a process may be counted under locks at once.
+// Those of a flood wait for each other there, and must not hold the connections that
+// everything else needs.
+const maxCharges = 4
+
+// queue waits until a guess may be counted; it reports whether it had to.
+func (s *Store) queue(ctx context.Context) (waited bool, err error) {
+	select {
+	case s.charges <- struct{}{}:
+		return false, nil
+	default:
+	}
+	select {
+	case s.charges <- struct{}{}:
+		return true, nil
+	case <-ctx.Done():
+		return true, ctx.Err()
+	}
 }
 
 // charge does it under the lane's lock.
