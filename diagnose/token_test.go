@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/usher-oauth/usher/admin"
 	"github.com/usher-oauth/usher/accesstoken"
+	"github.com/usher-oauth/usher/admin"
 	"github.com/usher-oauth/usher/diagnose"
 	"github.com/usher-oauth/usher/keys/keystest"
 	"github.com/usher-oauth/usher/resource"

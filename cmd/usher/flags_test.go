@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -13,7 +12,7 @@ import (
 // eachFlag calls f for every flag of every command.
 func eachFlag(t *testing.T, f func(command *kong.Node, flag *kong.Flag)) {
 	t.Helper()
-	parser, err := newParser(world{os.Stdin, os.Stdout, os.Stderr})
+	parser, err := newParser(world{}, &cli{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,10 +10,14 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/usher-oauth/usher/audit"
 )
 
 // cli is the command tree. A command is a struct, its fields are its flags.
 type cli struct {
+	AuditLog string `placeholder:"FILE" help:"File to append a line of JSON to for each event that matters to security; - is standard output (default: none)."`
+
 	Demo        demo        `cmd:"" help:"Run a complete tutorial server: a user, two clients and the curl lines to try."`
 	Serve       serve       `cmd:"" help:"Run the server."`
 	User        userCmd     `cmd:"" help:"Add, change and remove users."`
@@ -34,16 +38,18 @@ type cli struct {
 // world is what a command may touch beside its flags.
 type world struct {
 	stdin, stdout, stderr *os.File
+	audit                 *audit.Log // nil: none is kept
 }
 
 func main() {
-	os.Exit(run(os.Args[1:], world{os.Stdin, os.Stdout, os.Stderr}))
+	os.Exit(run(os.Args[1:], world{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}))
 }
 
 // run executes one command line and returns the exit status.
 func run(args []string, w world) int {
 	ctx := untilSignal()
-	parser, err := newParser(w)
+	tree := &cli{}
+	parser, err := newParser(w, tree)
 	if err != nil {
 		return w.fail(err)
 	}
@@ -59,7 +65,11 @@ func run(args []string, w world) int {
 		return w.fail(withHint(err))
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	if err := command.Run(w, parser); err != nil {
+	if w.audit, err = w.openAudit(tree.AuditLog); err != nil {
+		return w.fail(err)
+	}
+	err = w.recorded(command, func() error { return command.Run(w, parser) })
+	if err = errors.Join(err, w.audit.Close()); err != nil {
 		return w.fail(err)
 	}
 	return 0
@@ -82,8 +92,8 @@ func untilSignal() context.Context {
 }
 
 // newParser builds the command tree.
-func newParser(w world) (*kong.Kong, error) {
-	return kong.New(&cli{},
+func newParser(w world, tree *cli) (*kong.Kong, error) {
+	return kong.New(tree,
 		kong.Name("usher"),
 		kong.Description("OAuth 2.0 authorization server. Every flag --some-flag can also be set by the variable USHER_SOME_FLAG."),
 		kong.DefaultEnvars("USHER"),

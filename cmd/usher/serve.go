@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
 	"runtime"
 	"sync/atomic"
 	"syscall"
@@ -15,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/usher-oauth/usher/admin"
+	"github.com/usher-oauth/usher/audit"
 	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/handlers"
 	"github.com/usher-oauth/usher/keys"
@@ -45,6 +48,7 @@ type server struct {
 	database      databaseFlag
 	defaultClient string
 	docsNote      string
+	audit         *audit.Log
 	log           *slog.Logger
 	announce      *slog.Logger // of the line that others wait for: no log level hides it
 
@@ -71,7 +75,7 @@ func (s *settings) open(ctx context.Context, w world, database databaseFlag, def
 	}
 	srv := &server{
 		settings: s, parsed: p, database: database, defaultClient: defaultClient,
-		log: s.logger(w, s.LogLevel), announce: s.logger(w, "info"),
+		audit: w.audit, log: s.logger(w, s.LogLevel), announce: s.logger(w, "info"),
 	}
 	for _, step := range []func(context.Context) error{srv.listen, srv.openStore, srv.openKeys} {
 		if err := step(ctx); err != nil {
@@ -139,6 +143,7 @@ func (s *server) openKeys(ctx context.Context) (err error) {
 	changed, err := s.keys.Ensure(ctx, s.SigningAlg)
 	if err == nil && changed != "" {
 		s.log.InfoContext(ctx, "signing keys", "note", changed)
+		s.audit.Write(time.Now(), &audit.Record{Event: "key.ensure", Outcome: audit.OK, Actor: "serve", Object: changed})
 	}
 	return err
 }
@@ -182,6 +187,7 @@ func (s *server) build(ctx context.Context) (*provider.Provider, *handlers.Handl
 			return handlers.Hashing{Waiting: now.Waiting, Running: now.Running, Done: now.Done, Refused: now.Refused}
 		},
 		DocsNote: s.docsNote,
+		Audit:    s.audit,
 		Version:  readBuildInfo().Version,
 		Log:      s.log,
 	})
@@ -228,7 +234,12 @@ func (s *server) run(ctx context.Context, started func() error) error {
 		return err
 	}
 	public, operators := handlers.Server(s.Addr, h.Public, s.log), handlers.Server(s.AdminAddr, h.Admin, s.log)
-	public.TLSConfig = s.tls
+	if s.tls != nil {
+		public.TLSConfig = s.tls.config()
+	}
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
 
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return answer(public, s.public) })
@@ -236,6 +247,7 @@ func (s *server) run(ctx context.Context, started func() error) error {
 		g.Go(func() error { return answer(operators, s.operators) })
 	}
 	g.Go(func() error { p.Run(ctx); return nil })
+	g.Go(func() error { s.reload(ctx, reload); return nil })
 	g.Go(func() error {
 		<-ctx.Done()
 		// The order matters: first tell load balancers, then let requests finish,
@@ -253,6 +265,27 @@ func (s *server) run(ctx context.Context, started func() error) error {
 	}
 	s.log.InfoContext(ctx, "stopped")
 	return nil
+}
+
+// reload opens the audit log anew and reads the certificate again at each signal, for
+// the one may have been moved away and the other renewed.
+func (s *server) reload(ctx context.Context, signals <-chan os.Signal) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signals:
+		}
+		err := s.audit.Reopen()
+		if s.tls != nil {
+			err = errors.Join(err, s.tls.read())
+		}
+		if err != nil {
+			s.log.ErrorContext(ctx, "reloading did not work; what was there before stays", "err", err)
+			continue
+		}
+		s.log.InfoContext(ctx, "reloaded the audit log and the certificate, where there are any")
+	}
 }
 
 // answer serves requests of l until the server is shut down.

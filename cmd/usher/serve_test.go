@@ -190,6 +190,38 @@ func TestServeOverTLS(t *testing.T) {
 	s.usher("healthcheck", "--addr", strings.TrimPrefix(s.URL, "https://"), "--tls-cert", cert)
 }
 
+// A renewed certificate is taken up at SIGHUP; one that can't be read changes nothing.
+func TestServeReadsARenewedCertificate(t *testing.T) {
+	t.Parallel()
+	cert, key, old := certificate(t, time.Now().Add(time.Hour))
+	s := startServer(t, "serve", "--tls-cert", cert, "--tls-key", key)
+	trusts := func(pool *x509.CertPool) bool {
+		conn, err := tls.Dial("tcp", strings.TrimPrefix(s.URL, "https://"), &tls.Config{RootCAs: pool})
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	}
+	if err := os.WriteFile(cert, []byte("half a file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.Signal(syscall.SIGHUP)
+	eventually(t, "the fault is told", func() (bool, string) {
+		return strings.Contains(s.Logs(), "reloading did not work"), s.Logs()
+	})
+	if !trusts(old) {
+		t.Error("the old certificate is gone")
+	}
+	newCert, newKey, renewed := certificate(t, time.Now().Add(time.Hour))
+	for from, to := range map[string]string{newCert: cert, newKey: key} {
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Signal(syscall.SIGHUP)
+	eventually(t, "the renewed certificate is served", func() (bool, string) { return trusts(renewed), s.Logs() })
+}
+
 // certificate makes a certificate for 127.0.0.1 that is good until end.
 func certificate(t *testing.T, end time.Time) (certFile, keyFile string, pool *x509.CertPool) {
 	t.Helper()

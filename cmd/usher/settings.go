@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/usher-oauth/usher/keys"
@@ -44,7 +45,7 @@ type settings struct {
 // parsed is what the settings say, once they are known to make sense.
 type parsed struct {
 	proxies []netip.Prefix
-	tls     *tls.Config // nil: plain HTTP
+	tls     *keyPair // nil: plain HTTP
 }
 
 // parse checks all settings and reports all faults together, so that nobody has
@@ -116,8 +117,32 @@ func (s *settings) grace() time.Duration {
 	return min(10*time.Second, s.AccessTokenTTL/2)
 }
 
+// keyPair is what TLS is served with, until it is read anew.
+type keyPair struct {
+	certFile, keyFile string
+	now               atomic.Pointer[tls.Certificate]
+}
+
+// read reads the files. Where that fails the certificate of before stays.
+func (c *keyPair) read() error {
+	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	if err != nil {
+		return fmt.Errorf("reading the certificate of --tls-cert and --tls-key: %w", err)
+	}
+	c.now.Store(&pair)
+	return nil
+}
+
+// config serves whatever the certificate is when a client comes.
+func (c *keyPair) config() *tls.Config {
+	return &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.now.Load(), nil },
+	}
+}
+
 // loadTLS reads the certificate, if there is one.
-func (s *settings) loadTLS() (*tls.Config, error) {
+func (s *settings) loadTLS() (*keyPair, error) {
 	switch {
 	case s.TLSCert == "" && s.TLSKey == "":
 		return nil, nil
@@ -126,11 +151,8 @@ func (s *settings) loadTLS() (*tls.Config, error) {
 	case s.TLSCert == "":
 		return nil, usagef("--tls-key needs --tls-cert beside it")
 	}
-	pair, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
-	if err != nil {
-		return nil, fmt.Errorf("reading the certificate of --tls-cert and --tls-key: %w", err)
-	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
+	c := &keyPair{certFile: s.TLSCert, keyFile: s.TLSKey}
+	return c, c.read()
 }
 
 // checkAddr tells whether an address can be listened on, as far as its form goes.
