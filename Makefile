@@ -23,10 +23,13 @@ test: needs format ## everything that must pass before a change lands
 	$(GO) test -race -shuffle=on ./...
 
 # The race detector needs a C compiler, the end-to-end tests bash, curl, a
-# PostgreSQL, the proxies that stand in front of several nodes, and a browser.
+# PostgreSQL, the proxies that stand in front of several nodes, a browser, and what
+# the examples and other people's clients are written for.
 .PHONY: needs
 needs:
-	@scripts/needs gcc bash curl postgresql haproxy nginx chromium
+	@scripts/needs gcc bash curl postgresql haproxy nginx chromium nodejs npm \
+		python3-fastapi python3-uvicorn python3-jwt python3-cryptography python3-requests-oauthlib \
+		examples/express cmd/usher/testdata/clients
 
 .PHONY: format
 format:
@@ -34,7 +37,7 @@ format:
 
 .PHONY: lint
 lint: ## the linters of .golangci.yml and redocly.yaml (minutes the first time)
-	@scripts/needs npx
+	@scripts/needs npm
 	$(LINT) run
 	$(REDOCLY) lint docs/openapi.yaml
 
