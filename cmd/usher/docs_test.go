@@ -22,35 +22,50 @@ const root = "../.." // of the repository
 // The commands in the documents are run as a reader would: in bash, with curl,
 // the blocks of a page one after another in one session, beside a server.
 //
-//	```sh          has to exit with 0
-//	```sh exit=1   has to exit with 1
-//	```sh norun    can't be run in a test
+//	```sh              has to exit with 0
+//	```sh exit=1       has to exit with 1
+//	```sh background   runs from the beginning to the end, at 127.0.0.1:9000
+//	```sh norun        can't be run in a test
 //
 // A ```json or ```text block right after a command is what it prints; see matches.
 func TestCommandsOfThePagesWork(t *testing.T) {
 	t.Parallel()
-	for page, server := range map[string][]string{
-		"README.md":         {"demo"},
-		"docs/api.md":       {"demo", "--database", "sqlite:usher.db"},
-		"docs/operating.md": {"demo", "--database", "sqlite:usher.db"},
+	kept := []string{"demo", "--database", "sqlite:usher.db"}
+	for _, p := range []page{
+		{name: "README.md", server: []string{"demo"}},
+		{name: "docs/api.md", server: kept},
+		{name: "docs/operating.md", server: kept},
+		{name: "docs/from-fastapi.md", folder: "examples/fastapi", server: []string{
+			"serve", "--default-client", "web", "--cors-origins", "http://127.0.0.1:9000",
+		}},
+		{name: "examples/express/README.md", folder: "examples/express", server: kept},
+		{name: "examples/fastapi/README.md", folder: "examples/fastapi", server: append(kept, "--cors-origins", "http://127.0.0.1:9000")},
+		{name: "examples/go-api/README.md", folder: "examples/go-api", server: kept},
+		{name: "examples/nginx/README.md", folder: "examples/nginx", server: kept},
 	} {
-		t.Run(page, func(t *testing.T) {
+		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			s := startServer(t, server...)
-			steps := commands(t, page)
-			if len(steps) < 5 {
+			steps := commands(t, p.name)
+			if len(steps) < 4 {
 				t.Fatalf("got %d blocks to run: is the page still read?", len(steps))
 			}
-			runPage(t, s, page, steps)
+			p.run(t, steps)
 		})
 	}
+}
+
+// page is a document with commands.
+type page struct {
+	name   string
+	server []string // what runs beside it
+	folder string   // of an example whose files are beside the database
 }
 
 // step is a block of commands and what stands after it.
 type step struct {
 	line   int // of the page
 	script string
-	status string // exit status
+	status string // exit status, or background
 	form   string // of want: json, text, or nothing
 	want   string
 }
@@ -110,19 +125,43 @@ func readPage(t *testing.T, page string) string {
 	return string(text)
 }
 
-// runPage runs the steps in one bash and compares what each prints.
-func runPage(t *testing.T, s *testServer, page string, steps []step) {
+// run runs the steps in one bash and compares what each prints.
+func (p page) run(t *testing.T, steps []step) {
+	app, behind := freeAddress(t), freeAddress(t)
+	_, port, _ := strings.Cut(app, ":")
+	examples := []string{"127.0.0.1:9000", app, "port 9000", "port " + port, "PORT=9000", "PORT=" + port, "127.0.0.1:9001", behind}
+	var args []string
+	for _, arg := range p.server {
+		args = append(args, strings.NewReplacer(examples...).Replace(arg))
+	}
+	s := startServer(t, args...)
+	public, admin := strings.TrimPrefix(s.URL, "http://"), strings.TrimPrefix(s.AdminURL, "http://")
+	there := strings.NewReplacer(append(examples, "127.0.0.1:8000", public, "127.0.0.1:8001", admin)...)
+	back := strings.NewReplacer(public, "127.0.0.1:8000", admin, "127.0.0.1:8001", app, "127.0.0.1:9000", behind, "127.0.0.1:9001", "\r", "")
 	home := t.TempDir()
+	var env []string
+	if p.folder != "" {
+		layOut(t, filepath.Join(root, p.folder), s.Dir, there)
+		env = tools(t, home)
+	}
 	// curl shows its progress where its output is no terminal.
 	if err := os.WriteFile(filepath.Join(home, ".curlrc"), []byte("silent\nshow-error\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	public, admin := strings.TrimPrefix(s.URL, "http://"), strings.TrimPrefix(s.AdminURL, "http://")
-	there := strings.NewReplacer("127.0.0.1:8000", public, "127.0.0.1:8001", admin)
-	back := strings.NewReplacer(public, "127.0.0.1:8000", admin, "127.0.0.1:8001", "\r", "")
+	command := func(script string) *exec.Cmd {
+		cmd := exec.Command("bash", "--norc", "-u", "-c", script)
+		cmd.Dir = s.Dir
+		cmd.Env = append(os.Environ(), "HOME="+home, "LC_ALL=C", "USHER_BCRYPT_COST=4", "USHER_ADDR="+public)
+		cmd.Env = append(cmd.Env, env...)
+		return cmd
+	}
 
 	var script strings.Builder
 	for i, st := range steps {
+		if st.status == "background" {
+			background(t, command(there.Replace(st.script)), app)
+			continue
+		}
 		set, stderr := "-e", "2>&1" // as a terminal shows it
 		if st.status != "0" {
 			set = "+e"
@@ -132,17 +171,17 @@ func runPage(t *testing.T, s *testServer, page string, steps []step) {
 		}
 		fmt.Fprintf(&script, "set %s\n{\n%s} >%s/%d.out %s\necho $? >%[3]s/%[4]d.status\n", set, there.Replace(st.script), home, i, stderr)
 	}
-	cmd := exec.Command("bash", "--norc", "-u", "-c", script.String())
-	cmd.Dir = s.Dir
-	cmd.Env = append(os.Environ(), "HOME="+home, "LC_ALL=C", "USHER_BCRYPT_COST=4", "USHER_ADDR="+public)
-	said, err := cmd.CombinedOutput()
+	said, err := command(script.String()).CombinedOutput()
 
 	read := func(i int, what string) string {
 		text, _ := os.ReadFile(fmt.Sprintf("%s/%d.%s", home, i, what)) // a step that was not reached has none
 		return back.Replace(string(text))
 	}
 	for i, st := range steps {
-		at := fmt.Sprintf("%s:%d", page, st.line)
+		at := fmt.Sprintf("%s:%d", p.name, st.line)
+		if st.status == "background" {
+			continue
+		}
 		got := read(i, "out")
 		if status := strings.TrimSpace(read(i, "status")); status != st.status {
 			t.Fatalf("%s: got exit status %q, want %s (bash: %v)\n%s%s%s%s", at, status, st.status, err, st.script, got, read(i, "err"), said)

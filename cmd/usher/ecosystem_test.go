@@ -31,9 +31,11 @@ type story struct {
 func TestClientsOfOtherProjects(t *testing.T) {
 	t.Parallel()
 	for name, program := range map[string]func(t *testing.T) []string{
-		"openid-client":     func(t *testing.T) []string { return node(t, "openid-client.js") },
-		"simple-oauth2":     func(t *testing.T) []string { return node(t, "simple-oauth2.js") },
-		"requests-oauthlib": func(t *testing.T) []string { return []string{python(t, "requests_oauthlib"), "with_requests_oauthlib.py"} },
+		"openid-client": func(t *testing.T) []string { return node(t, "openid-client.js") },
+		"simple-oauth2": func(t *testing.T) []string { return node(t, "simple-oauth2.js") },
+		"requests-oauthlib": func(t *testing.T) []string {
+			return []string{python(t, "requests_oauthlib"), "with_requests_oauthlib.py"}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/usher-oauth/usher/keys"
+	"github.com/usher-oauth/usher/keys/keystest"
+)
+
+// apis are the examples that check tokens by themselves, as commands that take
+// ISSUER and the address.
+var apis = map[string]func(t *testing.T, port string) *exec.Cmd{
+	"fastapi": func(t *testing.T, port string) *exec.Cmd {
+		return exec.Command(python(t, "fastapi", "uvicorn", "jwt", "cryptography"), "-B", "-m", "uvicorn", "main:app", "--port", port)
+	},
+	"express": func(t *testing.T, port string) *exec.Cmd {
+		installed(t, filepath.Join(root, "examples", "express"))
+		cmd := exec.Command("node", "server.js")
+		cmd.Env = append(os.Environ(), "PORT="+port)
+		return cmd
+	},
+	"go-api": func(t *testing.T, port string) *exec.Cmd {
+		cmd := exec.Command("go", "run", "main.go")
+		cmd.Env = append(os.Environ(), "ADDR=127.0.0.1:"+port)
+		return cmd
+	},
+}
+
+func TestExamplesRefuseBadTokens(t *testing.T) {
+	t.Parallel()
+	for name, command := range apis {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			i := newIssuer(t)
+			address := freeAddress(t)
+			_, port, _ := strings.Cut(address, ":")
+			cmd := command(t, port)
+			cmd.Dir = filepath.Join(root, "examples", name)
+			cmd.Env = append(cmd.Environ(), "ISSUER="+i.url, "AUDIENCE=https://api.example")
+			background(t, cmd, address)
+
+			s := &testServer{t: t}
+			valid := i.sign(t, "at+jwt", nil)
+			if status, body := s.get("http://"+address+"/me", valid); status != http.StatusOK {
+				t.Fatalf("a good token: got %d %s, want 200", status, body)
+			}
+			for what, token := range i.others(t) {
+				if status, body := s.get("http://"+address+"/me", token); status != http.StatusUnauthorized {
+					t.Errorf("%s: got %d %s, want 401", what, status, body)
+				}
+			}
+			for _, f := range keystest.ForgeriesFromToken(valid, i.ring.Document(time.Now()).JSON) {
+				if !f.InHeader() || len(f.Token) > 8<<10 { // servers of other projects cut the connection
+					continue
+				}
+				status, body := s.get("http://"+address+"/me", f.Token)
+				refused := status == http.StatusUnauthorized || status == http.StatusBadRequest // RFC 6750, section 3.1
+				if !refused && !(status == http.StatusOK && respelled[f.Name] && name != "go-api") {
+					t.Errorf("%s: got %d %s, want 401", f.Name, status, body)
+				}
+			}
+		})
+	}
+}
+
+// respelled are forgeries that say the same as the token they are made of, and that
+// the libraries of other projects take for it.
+var respelled = map[string]bool{}
+
+// issuer has keys, a key set and metadata, and signs what it is told.
+type issuer struct {
+	url    string
+	ring   *keys.Ring
+	claims map[string]any
+}
+
+func newIssuer(t *testing.T) *issuer {
+	t.Helper()
+	key, err := keys.Generate(keys.ES256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := &issuer{ring: keys.NewRing([]keys.Key{key})}
+	documents := http.NewServeMux()
+	server := httptest.NewServer(documents)
+	t.Cleanup(server.Close)
+	i.url = server.URL
+	documents.HandleFunc("GET /.well-known/jwks.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Write(i.ring.Document(time.Now()).JSON)
+	})
+	documents.HandleFunc("GET /.well-known/oauth-authorization-server", func(w http.ResponseWriter, _ *http.Request) {
+		json.NewEncoder(w).Encode(map[string]string{"issuer": i.url, "jwks_uri": i.url + "/.well-known/jwks.json"})
+	})
+	now := time.Now().Unix()
+	i.claims = map[string]any{
+		"iss": i.url, "sub": "ann", "aud": []string{"https://api.example"}, "exp": now + 900, "iat": now,
+		"jti": rand.Text(), "client_id": "web", "scope": "profile",
+	}
+	return i
+}
+
+// sign signs the claims with some of them replaced, or left out where they are nil.
+func (i *issuer) sign(t *testing.T, typ string, other map[string]any) string {
+	t.Helper()
+	claims := maps.Clone(i.claims)
+	maps.Copy(claims, other)
+	maps.DeleteFunc(claims, func(_ string, value any) bool { return value == nil })
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := i.ring.Sign(time.Now(), typ, payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// others are tokens with a good signature that are not for this API (RFC 9068,
+// section 4).
+func (i *issuer) others(t *testing.T) map[string]string {
+	t.Helper()
+	past := time.Now().Add(-time.Hour).Unix()
+	tokens := map[string]string{
+		"another kind of token":  i.sign(t, "JWT", nil),
+		"an introspection":       i.sign(t, "token-introspection+jwt", nil),
+		"expired":                i.sign(t, "at+jwt", map[string]any{"iat": past - 900, "exp": past}),
+		"of another issuer":      i.sign(t, "at+jwt", map[string]any{"iss": "https://elsewhere.example"}),
+		"with a slash after iss": i.sign(t, "at+jwt", map[string]any{"iss": i.url + "/"}),
+		"for another audience":   i.sign(t, "at+jwt", map[string]any{"aud": []string{"https://elsewhere.example"}}),
+		"for a longer audience":  i.sign(t, "at+jwt", map[string]any{"aud": "https://api.example/more"}),
+		"for nobody":             i.sign(t, "at+jwt", map[string]any{"aud": []string{}}),
+	}
+	for _, claim := range []string{"iss", "aud", "exp", "iat", "sub", "client_id", "jti"} {
+		tokens["without "+claim] = i.sign(t, "at+jwt", map[string]any{claim: nil})
+	}
+	return tokens
+}
