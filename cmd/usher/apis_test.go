@@ -75,7 +75,20 @@ func TestExamplesRefuseBadTokens(t *testing.T) {
 
 // respelled are forgeries that say the same as the token they are made of, and that
 // the libraries of other projects take for it.
-var respelled = map[string]bool{}
+var respelled = map[string]bool{
+	"signature (r, n-s)":                    true,
+	"signature with loose trailing bits":    true,
+	"signature padded":                      true,
+	"signature padded with one sign":        true,
+	"standard alphabet":                     true,
+	"no-break space after":                  true,
+	"no-break space inside the signature":   true,
+	"zero-width space after":                true,
+	"zero-width space inside the signature": true,
+	"byte order mark after":                 true,
+	"byte order mark inside the signature":  true,
+	"with a comma after it":                 true,
+}
 
 // issuer has keys, a key set and metadata, and signs what it is told.
 type issuer struct {

@@ -83,7 +83,7 @@ func commands(t *testing.T, page string) []step {
 		if mark != "" {
 			st.status = strings.TrimPrefix(mark, "exit=")
 		}
-		if i+1 < len(blocks) && blocks[i+1].line == b.line+strings.Count(b.text, "\n")+2 {
+		if i+1 < len(blocks) && blocks[i+1].line == b.line+strings.Count(b.text, "\n")+2 && slices.Contains([]string{"json", "text"}, blocks[i+1].info) {
 			st.form, st.want = blocks[i+1].info, blocks[i+1].text
 		}
 		steps = append(steps, st)
@@ -292,7 +292,7 @@ var (
 func TestLinksOfThePagesLeadSomewhere(t *testing.T) {
 	t.Parallel()
 	var pages []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/decisions/*.md", "internal/oryx/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/decisions/*.md", "examples/*.md", "examples/*/*.md", "internal/oryx/*.md"} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)

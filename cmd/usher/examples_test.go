@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -102,4 +103,26 @@ func tools(t *testing.T, home string) []string {
 		t.Fatal(err)
 	}
 	return append(env, "PATH="+home+":"+os.Getenv("PATH"))
+}
+
+// What the page on the tutorial says an app becomes is the example.
+func TestTheDiffOfTheTutorialLeadsToTheExample(t *testing.T) {
+	t.Parallel()
+	blocks := fenced(t, "docs/from-fastapi.md")
+	i := slices.IndexFunc(blocks, func(b block) bool { return b.info == "diff" })
+	if i < 0 {
+		t.Fatal("got no diff in the page")
+	}
+	rest := readPage(t, "examples/fastapi/main.py")
+	for line := range strings.Lines(blocks[i].text) {
+		if strings.HasPrefix(line, "-") || strings.TrimSpace(line) == "" {
+			continue
+		}
+		_, after, found := strings.Cut(rest, line[1:])
+		if !found {
+			t.Errorf("%q is not next in main.py", line[1:])
+			continue
+		}
+		rest = after
+	}
 }

@@ -30,6 +30,7 @@ var below = map[string][]string{
 	"scope":                 {},
 	"storage":               {},
 	"storage/storagetest":   {"storage"},
+	"examples/go-api":       {"resource"},
 	"internal/arrows":       {},
 	"docs":                  {},
 	"internal/openapitest":  {"docs"},
