@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,45 +18,61 @@ import (
 	"github.com/usher-oauth/usher/keys/keystest"
 )
 
-// apis are the examples that check tokens by themselves, as commands that take
-// ISSUER and the address.
-var apis = map[string]func(t *testing.T, port string) *exec.Cmd{
-	"fastapi": func(t *testing.T, port string) *exec.Cmd {
+// api is an example that checks tokens by itself.
+type api struct {
+	name    string
+	command func(t *testing.T, port string) *exec.Cmd
+	lenient bool // takes what is respelled
+	blind   int  // status while the issuer can't be reached and its keys are not known
+}
+
+var apis = []api{
+	{name: "fastapi", lenient: true, blind: http.StatusServiceUnavailable, command: func(t *testing.T, port string) *exec.Cmd {
 		return exec.Command(python(t, "fastapi", "uvicorn", "jwt", "cryptography"), "-B", "-m", "uvicorn", "main:app", "--port", port)
-	},
-	"express": func(t *testing.T, port string) *exec.Cmd {
+	}},
+	{name: "express", lenient: true, blind: http.StatusUnauthorized, command: func(t *testing.T, port string) *exec.Cmd {
 		installed(t, filepath.Join(root, "examples", "express"))
 		cmd := exec.Command("node", "server.js")
 		cmd.Env = append(os.Environ(), "PORT="+port)
 		return cmd
-	},
-	"go-api": func(t *testing.T, port string) *exec.Cmd {
+	}},
+	{name: "go-api", blind: http.StatusServiceUnavailable, command: func(_ *testing.T, port string) *exec.Cmd {
 		cmd := exec.Command("go", "run", "main.go")
 		cmd.Env = append(os.Environ(), "ADDR=127.0.0.1:"+port)
 		return cmd
-	},
+	}},
 }
+
+// start runs the example for an issuer's tokens, and returns a function that sends
+// it one.
+func (a api) start(t *testing.T, issuer string) (send func(token string) (status int, body string)) {
+	t.Helper()
+	address := freeAddress(t)
+	_, port, _ := strings.Cut(address, ":")
+	cmd := a.command(t, port)
+	cmd.Dir = filepath.Join(root, "examples", a.name)
+	cmd.Env = append(cmd.Environ(), "ISSUER="+issuer, "AUDIENCE="+audience)
+	background(t, cmd, address)
+	s := &testServer{t: t}
+	return func(token string) (int, string) { return s.get("http://"+address+"/me", token) }
+}
+
+const audience = "https://api.example"
 
 func TestExamplesRefuseBadTokens(t *testing.T) {
 	t.Parallel()
-	for name, command := range apis {
-		t.Run(name, func(t *testing.T) {
+	for _, a := range apis {
+		t.Run(a.name, func(t *testing.T) {
 			t.Parallel()
 			i := newIssuer(t)
-			address := freeAddress(t)
-			_, port, _ := strings.Cut(address, ":")
-			cmd := command(t, port)
-			cmd.Dir = filepath.Join(root, "examples", name)
-			cmd.Env = append(cmd.Environ(), "ISSUER="+i.url, "AUDIENCE=https://api.example")
-			background(t, cmd, address)
-
-			s := &testServer{t: t}
+			send := a.start(t, i.url)
+			begin := time.Now()
 			valid := i.sign(t, "at+jwt", nil)
-			if status, body := s.get("http://"+address+"/me", valid); status != http.StatusOK {
+			if status, body := send(valid); status != http.StatusOK {
 				t.Fatalf("a good token: got %d %s, want 200", status, body)
 			}
 			for what, token := range i.others(t) {
-				if status, body := s.get("http://"+address+"/me", token); status != http.StatusUnauthorized {
+				if status, body := send(token); status != http.StatusUnauthorized {
 					t.Errorf("%s: got %d %s, want 401", what, status, body)
 				}
 			}
@@ -63,11 +80,33 @@ func TestExamplesRefuseBadTokens(t *testing.T) {
 				if !f.InHeader() || len(f.Token) > 8<<10 { // servers of other projects cut the connection
 					continue
 				}
-				status, body := s.get("http://"+address+"/me", f.Token)
+				status, body := send(f.Token)
 				refused := status == http.StatusUnauthorized || status == http.StatusBadRequest // RFC 6750, section 3.1
-				if !refused && !(status == http.StatusOK && respelled[f.Name] && name != "go-api") {
+				if !refused && !(status == http.StatusOK && a.lenient && respelled[f.Name]) {
 					t.Errorf("%s: got %d %s, want 401", f.Name, status, body)
 				}
+			}
+			// The forgeries name dozens of keys that do not exist.
+			if got, most := i.asked.Load(), 2+int64(time.Since(begin)/(10*time.Second)); got > most {
+				t.Errorf("got %d requests for the key set, want at most %d", got, most)
+			}
+			i.server.Close()
+			if status, body := send(valid); status != http.StatusOK {
+				t.Errorf("a good token while the issuer is down: got %d %s, want 200", status, body)
+			}
+		})
+	}
+}
+
+func TestExamplesAcceptNothingWithoutKeys(t *testing.T) {
+	t.Parallel()
+	for _, a := range apis {
+		t.Run(a.name, func(t *testing.T) {
+			t.Parallel()
+			i := newIssuer(t)
+			i.server.Close()
+			if status, body := a.start(t, i.url)(i.sign(t, "at+jwt", nil)); status != a.blind {
+				t.Errorf("got %d %s, want %d", status, body, a.blind)
 			}
 		})
 	}
@@ -93,8 +132,10 @@ var respelled = map[string]bool{
 // issuer has keys, a key set and metadata, and signs what it is told.
 type issuer struct {
 	url    string
+	server *httptest.Server
+	asked  atomic.Int64 // how often for the key set
 	ring   *keys.Ring
-	claims map[string]any
+	claims map[string]any // of a good token
 }
 
 func newIssuer(t *testing.T) *issuer {
@@ -105,10 +146,11 @@ func newIssuer(t *testing.T) *issuer {
 	}
 	i := &issuer{ring: keys.NewRing([]keys.Key{key})}
 	documents := http.NewServeMux()
-	server := httptest.NewServer(documents)
-	t.Cleanup(server.Close)
-	i.url = server.URL
+	i.server = httptest.NewServer(documents)
+	t.Cleanup(i.server.Close)
+	i.url = i.server.URL
 	documents.HandleFunc("GET /.well-known/jwks.json", func(w http.ResponseWriter, _ *http.Request) {
+		i.asked.Add(1)
 		w.Write(i.ring.Document(time.Now()).JSON)
 	})
 	documents.HandleFunc("GET /.well-known/oauth-authorization-server", func(w http.ResponseWriter, _ *http.Request) {
@@ -116,7 +158,7 @@ func newIssuer(t *testing.T) *issuer {
 	})
 	now := time.Now().Unix()
 	i.claims = map[string]any{
-		"iss": i.url, "sub": "ann", "aud": []string{"https://api.example"}, "exp": now + 900, "iat": now,
+		"iss": i.url, "sub": "ann", "aud": []string{audience}, "exp": now + 900, "iat": now,
 		"jti": rand.Text(), "client_id": "web", "scope": "profile",
 	}
 	return i
@@ -151,7 +193,7 @@ func (i *issuer) others(t *testing.T) map[string]string {
 		"of another issuer":      i.sign(t, "at+jwt", map[string]any{"iss": "https://elsewhere.example"}),
 		"with a slash after iss": i.sign(t, "at+jwt", map[string]any{"iss": i.url + "/"}),
 		"for another audience":   i.sign(t, "at+jwt", map[string]any{"aud": []string{"https://elsewhere.example"}}),
-		"for a longer audience":  i.sign(t, "at+jwt", map[string]any{"aud": "https://api.example/more"}),
+		"for a longer audience":  i.sign(t, "at+jwt", map[string]any{"aud": audience + "/more"}),
 		"for nobody":             i.sign(t, "at+jwt", map[string]any{"aud": []string{}}),
 	}
 	for _, claim := range []string{"iss", "aud", "exp", "iat", "sub", "client_id", "jti"} {
