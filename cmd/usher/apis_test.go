@@ -26,21 +26,23 @@ type api struct {
 	blind   int  // status while the issuer can't be reached and its keys are not known
 }
 
-var apis = []api{
-	{name: "fastapi", lenient: true, blind: http.StatusServiceUnavailable, command: func(t *testing.T, port string) *exec.Cmd {
-		return exec.Command(python(t, "fastapi", "uvicorn", "jwt", "cryptography"), "-B", "-m", "uvicorn", "main:app", "--port", port)
-	}},
-	{name: "express", lenient: true, blind: http.StatusUnauthorized, command: func(t *testing.T, port string) *exec.Cmd {
-		installed(t, filepath.Join(root, "examples", "express"))
-		cmd := exec.Command("node", "server.js")
-		cmd.Env = append(os.Environ(), "PORT="+port)
-		return cmd
-	}},
-	{name: "go-api", blind: http.StatusServiceUnavailable, command: func(_ *testing.T, port string) *exec.Cmd {
-		cmd := exec.Command("go", "run", "main.go")
-		cmd.Env = append(os.Environ(), "ADDR=127.0.0.1:"+port)
-		return cmd
-	}},
+func apis() []api {
+	return []api{
+		{name: "fastapi", lenient: true, blind: http.StatusServiceUnavailable, command: func(t *testing.T, port string) *exec.Cmd {
+			return exec.Command(python(t, "fastapi", "uvicorn", "jwt", "cryptography"), "-B", "-m", "uvicorn", "main:app", "--port", port)
+		}},
+		{name: "express", lenient: true, blind: http.StatusUnauthorized, command: func(t *testing.T, port string) *exec.Cmd {
+			installed(t, filepath.Join(root, "examples", "express"))
+			cmd := exec.Command("node", "server.js")
+			cmd.Env = append(os.Environ(), "PORT="+port)
+			return cmd
+		}},
+		{name: "go-api", blind: http.StatusServiceUnavailable, command: func(_ *testing.T, port string) *exec.Cmd {
+			cmd := exec.Command("go", "run", "main.go")
+			cmd.Env = append(os.Environ(), "ADDR=127.0.0.1:"+port)
+			return cmd
+		}},
+	}
 }
 
 // start runs the example for an issuer's tokens, and returns a function that sends
@@ -61,7 +63,7 @@ const audience = "https://api.example"
 
 func TestExamplesRefuseBadTokens(t *testing.T) {
 	t.Parallel()
-	for _, a := range apis {
+	for _, a := range apis() {
 		t.Run(a.name, func(t *testing.T) {
 			t.Parallel()
 			i := newIssuer(t)
@@ -100,7 +102,7 @@ func TestExamplesRefuseBadTokens(t *testing.T) {
 
 func TestExamplesAcceptNothingWithoutKeys(t *testing.T) {
 	t.Parallel()
-	for _, a := range apis {
+	for _, a := range apis() {
 		t.Run(a.name, func(t *testing.T) {
 			t.Parallel()
 			i := newIssuer(t)

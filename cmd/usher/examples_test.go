@@ -87,7 +87,7 @@ func tools(t *testing.T, home string) []string {
 	if err := os.WriteFile(workspace, []byte("go 1.26.0\nuse "+checkout+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	env := []string{"GOWORK=" + workspace, "PYTHONDONTWRITEBYTECODE=1"}
+	env := []string{"TMPDIR=" + home, "GOWORK=" + workspace}
 	for _, name := range []string{"GOCACHE", "GOMODCACHE"} {
 		value, err := exec.Command("go", "env", name).Output()
 		if err != nil {
