@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,26 +27,43 @@ type story struct {
 	Machine   string `json:"machine"` // scope of client_credentials
 }
 
-// The programs in testdata/clients use libraries of other projects as their
-// documentation says, with nothing but an address.
+// The programs in testdata/clients use libraries of other projects, and clients
+// made of the OpenAPI document, as their documentation says.
 func TestClientsOfOtherProjects(t *testing.T) {
 	t.Parallel()
-	for name, program := range map[string]func(t *testing.T) []string{
-		"openid-client": func(t *testing.T) []string { return node(t, "openid-client.js") },
-		"simple-oauth2": func(t *testing.T) []string { return node(t, "simple-oauth2.js") },
-		"requests-oauthlib": func(t *testing.T) []string {
-			return []string{python(t, "requests_oauthlib"), "with_requests_oauthlib.py"}
+	for name, prepare := range map[string]func(t *testing.T) (dir string, program []string){
+		"openid-client": func(t *testing.T) (string, []string) {
+			return npmClients(t), []string{"node", "openid-client.js"}
+		},
+		"simple-oauth2": func(t *testing.T) (string, []string) {
+			return npmClients(t), []string{"node", "simple-oauth2.js"}
+		},
+		"requests-oauthlib": func(t *testing.T) (string, []string) {
+			return clients, []string{python(t, "requests_oauthlib"), "with_requests_oauthlib.py"}
+		},
+		"openapi-typescript": func(t *testing.T) (string, []string) {
+			dir := copied(t, npmClients(t))
+			const bin = "node_modules/.bin/"
+			output(t, dir, bin+"openapi-typescript", document(t), "-o", "usher.ts")
+			output(t, dir, bin+"tsc", "--strict", "--skipLibCheck", "--module", "nodenext", "--target", "es2022", "--lib", "es2022,dom", "openapi-fetch.ts")
+			return dir, []string{"node", "openapi-fetch.js"}
+		},
+		"oapi-codegen": func(t *testing.T) (string, []string) {
+			dir := copied(t, filepath.Join(clients, "oapi-codegen"))
+			output(t, dir, "go", "tool", "oapi-codegen", "-config", "oapi-codegen.yaml", document(t))
+			return dir, []string{"go", "run", "."}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tellStory(t, program(t))
+			dir, program := prepare(t)
+			tellStory(t, dir, program)
 		})
 	}
 }
 
-// tellStory runs a program of testdata/clients and compares what it saw.
-func tellStory(t *testing.T, program []string) {
+// tellStory runs a program and compares what it saw.
+func tellStory(t *testing.T, dir string, program []string) {
 	t.Helper()
 	s := newServer(t)
 	const secret = "a brought s%cret: unusual +" // one that each library encodes in its own way
@@ -56,15 +74,8 @@ func tellStory(t *testing.T, program []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), program[0], append(program[1:], string(given))...)
-	cmd.Dir = filepath.Join("testdata", "clients")
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("%v: %v\n%s", cmd.Args, err, &stderr)
-	}
 	var got story
-	decode(t, stdout.String(), &got)
+	decode(t, output(t, dir, program[0], append(program[1:], string(given))...), &got)
 	s.wants(http.StatusUnauthorized, got.Revoked, "the token it revoked")
 	want := story{
 		Scope: "profile", Seconds: 1800, Refreshed: true, Username: "ann",
@@ -77,11 +88,44 @@ func tellStory(t *testing.T, program []string) {
 	}
 }
 
-// node returns the command that runs a script of testdata/clients.
-func node(t *testing.T, script ...string) []string {
+// output runs a command to its end and returns what it printed.
+func output(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
-	installed(t, filepath.Join("testdata", "clients"))
-	return append([]string{"node"}, script...)
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Dir = dir
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v: %v\n%s%s", cmd.Args, err, &stdout, &stderr)
+	}
+	return stdout.String()
+}
+
+var clients = filepath.Join("testdata", "clients")
+
+// npmClients is the folder of the clients once their npm packages are there.
+func npmClients(t *testing.T) string {
+	t.Helper()
+	installed(t, clients)
+	return clients
+}
+
+// copied is a copy of a folder, for what writes into it.
+func copied(t *testing.T, folder string) string {
+	t.Helper()
+	dir := t.TempDir()
+	layOut(t, folder, dir, strings.NewReplacer())
+	return dir
+}
+
+// document is the path of the OpenAPI document.
+func document(t *testing.T) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join(root, "docs", "openapi.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // installed demands the packages of a folder's package-lock.json.
