@@ -20,10 +20,11 @@ import (
 
 // api is an example that checks tokens by itself.
 type api struct {
-	name    string
-	command func(t *testing.T, port string) *exec.Cmd
-	lenient bool // takes what is respelled
-	blind   int  // status while the issuer can't be reached and its keys are not known
+	name      string
+	command   func(t *testing.T, port string) *exec.Cmd
+	lenient   bool // takes what is respelled
+	onlyES256 bool // whatever the issuer has keys for
+	blind     int  // status while the issuer can't be reached and its keys are not known
 }
 
 func apis() []api {
@@ -31,7 +32,7 @@ func apis() []api {
 		{name: "fastapi", lenient: true, blind: http.StatusServiceUnavailable, command: func(t *testing.T, port string) *exec.Cmd {
 			return exec.Command(python(t, "fastapi", "uvicorn", "jwt", "cryptography"), "-B", "-m", "uvicorn", "main:app", "--port", port)
 		}},
-		{name: "express", lenient: true, blind: http.StatusUnauthorized, command: func(t *testing.T, port string) *exec.Cmd {
+		{name: "express", lenient: true, onlyES256: true, blind: http.StatusUnauthorized, command: func(t *testing.T, port string) *exec.Cmd {
 			installed(t, filepath.Join(root, "examples", "express"))
 			cmd := exec.Command("node", "server.js")
 			cmd.Env = append(os.Environ(), "PORT="+port)
@@ -72,6 +73,12 @@ func TestExamplesRefuseBadTokens(t *testing.T) {
 			valid := i.sign(t, "at+jwt", nil)
 			if status, body := send(valid); status != http.StatusOK {
 				t.Fatalf("a good token: got %d %s, want 200", status, body)
+			}
+			for alg, ago := range earlier {
+				old := i.signAt(t, time.Now().Add(-ago), "at+jwt", i.claims)
+				if status, body := send(old); (status == http.StatusOK) == a.onlyES256 {
+					t.Errorf("signed with %s: got %d %s", alg, status, body)
+				}
 			}
 			for what, token := range i.others(t) {
 				if status, body := send(token); status != http.StatusUnauthorized {
@@ -143,11 +150,16 @@ type issuer struct {
 
 func newIssuer(t *testing.T) *issuer {
 	t.Helper()
-	key, err := keys.Generate(keys.ES256)
-	if err != nil {
-		t.Fatal(err)
+	var all []keys.Key
+	for age, alg := range []keys.Algorithm{keys.ES256, keys.RS256, keys.EdDSA} {
+		key, err := keys.Generate(alg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key.SignsFrom = time.Now().AddDate(0, 0, -age-1)
+		all = append(all, key)
 	}
-	i := &issuer{ring: keys.NewRing([]keys.Key{key})}
+	i := &issuer{ring: keys.NewRing(all)}
 	documents := http.NewServeMux()
 	i.server = httptest.NewServer(documents)
 	t.Cleanup(i.server.Close)
@@ -167,17 +179,26 @@ func newIssuer(t *testing.T) *issuer {
 	return i
 }
 
+// earlier is when the keys of other algorithms were those that sign.
+var earlier = map[keys.Algorithm]time.Duration{keys.RS256: 30 * time.Hour, keys.EdDSA: 54 * time.Hour}
+
 // sign signs the claims with some of them replaced, or left out where they are nil.
 func (i *issuer) sign(t *testing.T, typ string, other map[string]any) string {
 	t.Helper()
 	claims := maps.Clone(i.claims)
 	maps.Copy(claims, other)
 	maps.DeleteFunc(claims, func(_ string, value any) bool { return value == nil })
+	return i.signAt(t, time.Now(), typ, claims)
+}
+
+// signAt signs with the key of that time.
+func (i *issuer) signAt(t *testing.T, then time.Time, typ string, claims map[string]any) string {
+	t.Helper()
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := i.ring.Sign(time.Now(), typ, payload)
+	token, err := i.ring.Sign(then, typ, payload)
 	if err != nil {
 		t.Fatal(err)
 	}
