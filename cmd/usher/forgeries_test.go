@@ -57,7 +57,7 @@ func forgedTokensAreRefused(t *testing.T, s *testServer) {
 			if !f.InHeader() {
 				return
 			}
-			for _, path := range []string{"/users/me", "/protected"} {
+			for _, path := range []string{"/users/me", "/protected", "/verify"} {
 				if status, body := s.get(s.URL+path, f.Token); status != http.StatusUnauthorized && status != http.StatusRequestHeaderFieldsTooLarge {
 					t.Errorf("%s: got %d %s, want 401", path, status, body)
 				}
