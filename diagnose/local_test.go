@@ -193,7 +193,7 @@ func TestALookChangesNothing(t *testing.T) {
 	if got, want := entries(t, filepath.Dir(s.database)), strings.Replace(names, "usher.db.key ", "", 1); got != want {
 		t.Errorf("got the files %q, want %q", got, want)
 	}
-	if _, _, err := s.store.Versions(t.Context()); err != nil {
+	if _, err := s.store.Versions(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

@@ -11,7 +11,8 @@ import (
 // Set is a set of public keys by key id, as read from a key set document. It
 // does not change and is safe for concurrent use.
 type Set struct {
-	keys map[string]publicKey
+	keys     map[string]publicKey
+	verified verified
 }
 
 // ParseSet reads a JWK Set (RFC 7517, section 5). Keys that can't verify a

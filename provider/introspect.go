@@ -36,7 +36,7 @@ func (p *Provider) Introspect(ctx context.Context, r *Request) (*Introspection, 
 
 // introspect also returns who asked.
 func (p *Provider) introspect(ctx context.Context, r *Request) (i *Introspection, asker string, err error) {
-	client, err := p.authenticate(ctx, r)
+	client, err := p.authenticate(ctx, r, p.live.directory.client)
 	if err != nil {
 		return nil, "", err
 	}
@@ -71,12 +71,9 @@ func (r *Request) token() (string, error) {
 }
 
 // verify returns the claims of an access token of this server that is neither
-// expired nor ended. A refusal wraps [accesstoken.ErrInvalid] or
+// expired nor ended, as far as authenticate learned a moment ago. A refusal wraps [accesstoken.ErrInvalid] or
 // [keys.ErrInvalid]; with any other error the token must not be accepted either.
 func (p *Provider) verify(ctx context.Context, token string) (accesstoken.Claims, error) {
-	if err := p.live.refresh(ctx); err != nil {
-		return accesstoken.Claims{}, err
-	}
 	now := p.cfg.Now()
 	payload, err := p.live.ring.Load().Verify(now, token, accesstoken.Types()...)
 	if err != nil {
@@ -128,7 +125,7 @@ func (p *Provider) describeAccess(ctx context.Context, token string) (*Introspec
 		ID:        c.ID,
 	}
 	if ofUser(c) {
-		user, err := p.cfg.Store.User(ctx, c.Subject)
+		user, err := p.live.directory.user(ctx, c.Subject)
 		if errors.Is(err, storage.ErrNotFound) || user.Disabled {
 			return &Introspection{}, nil
 		}

@@ -15,8 +15,9 @@ import (
 // live is what this process knows of the signing keys, of the audiences they sign for,
 // and of everything that ended before its time. refresh brings it up to the moment.
 type live struct {
-	store *storage.Store
-	load  KeyLoader
+	store     *storage.Store
+	load      KeyLoader
+	directory *directory
 
 	ring     atomic.Pointer[keys.Ring]
 	profiles atomic.Pointer[profiles] // of the same version as the ring, or newer
@@ -39,7 +40,7 @@ type endedKey struct {
 }
 
 func newLive(store *storage.Store, load KeyLoader) *live {
-	return &live{store: store, load: load, behind: true, keysVersion: -1, ended: make(map[endedKey]storage.Revocation)}
+	return &live{store: store, load: load, directory: newDirectory(store), behind: true, keysVersion: -1, ended: make(map[endedKey]storage.Revocation)}
 }
 
 // refresh returns once everything committed before the call is known, whichever
@@ -75,12 +76,14 @@ func (l *live) refresh(ctx context.Context) error {
 func (l *live) read(ctx context.Context) error {
 	if lineage := l.store.Lineage(); lineage != l.lineage {
 		l.seq, l.keysVersion, l.lineage = 0, -1, lineage
+		l.directory.forget(-1)
 	}
-	revocations, keysVersion, err := l.store.Versions(ctx)
+	now, err := l.store.Versions(ctx)
 	if err != nil {
 		return err
 	}
-	if revocations != l.seq {
+	l.directory.forget(now.Directory)
+	if now.Revocations != l.seq {
 		list, err := l.store.Revocations(ctx, l.seq)
 		if err != nil {
 			return fmt.Errorf("reading revocations: %w", err)
@@ -92,7 +95,7 @@ func (l *live) read(ctx context.Context) error {
 		}
 		l.mu.Unlock()
 	}
-	if keysVersion != l.keysVersion {
+	if now.SigningKeys != l.keysVersion {
 		ring, version, err := l.load(ctx)
 		if err != nil {
 			return fmt.Errorf("reading signing keys: %w", err)

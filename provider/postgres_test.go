@@ -32,6 +32,7 @@ func TestOnPostgres(t *testing.T) {
 		"Revocation":                            TestRevocation,
 		"WhatEndsAUserOrClientEndsItForGood":    TestWhatEndsAUserOrClientEndsItForGood,
 		"WhatIsIssuedAfterAnEventWorks":         TestWhatIsIssuedAfterAnEventWorksEverywhereAtOnce,
+		"WhatIsRememberedDiesWithItsChange":     TestWhatIsRememberedDiesWithItsChange,
 		"ARemovedUserIsGone":                    TestARemovedUserIsGone,
 		"ARevocationOutlivesTokens":             TestARevocationOutlivesTokensOfALongerLifetime,
 		"ALogoutAfterTheSession":                TestALogoutAfterTheSessionEndsItsLastAccessToken,

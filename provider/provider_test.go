@@ -259,6 +259,21 @@ func (s *server) learn(token string) {
 	}
 }
 
+// knows demands what must hold at the next request on an embedded database, and
+// within a second on a server, where another process made the change.
+func (s *server) knows(holds func() bool) {
+	s.t.Helper()
+	patience := time.Second
+	if strings.HasPrefix(s.url, "sqlite:") {
+		patience = 0
+	}
+	for deadline := time.Now().Add(patience); !holds(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("the change is not known after %s", patience)
+		}
+	}
+}
+
 // wantProblem checks that err is a problem of that status and code.
 func wantProblem(t testing.TB, err error, status int, code string) *provider.Problem {
 	t.Helper()

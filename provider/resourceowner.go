@@ -28,7 +28,7 @@ type Profile struct {
 
 // Profile returns the user behind a verified token, or [ErrNoUser].
 func (p *Provider) Profile(ctx context.Context, c accesstoken.Claims) (Profile, error) {
-	u, err := p.userOf(ctx, c)
+	u, err := p.userOf(ctx, c, p.live.directory.user)
 	if err != nil {
 		return Profile{}, err
 	}
@@ -41,15 +41,15 @@ func (p *Provider) Username(ctx context.Context, c accesstoken.Claims) (string, 
 	if !ofUser(c) {
 		return "", nil
 	}
-	u, err := p.userOf(ctx, c)
+	u, err := p.userOf(ctx, c, p.live.directory.user)
 	return u.Username, err
 }
 
-func (p *Provider) userOf(ctx context.Context, c accesstoken.Claims) (storage.User, error) {
+func (p *Provider) userOf(ctx context.Context, c accesstoken.Claims, read func(context.Context, string) (storage.User, error)) (storage.User, error) {
 	if !ofUser(c) {
 		return storage.User{}, ErrNoUser
 	}
-	u, err := p.cfg.Store.User(ctx, c.Subject)
+	u, err := read(ctx, c.Subject)
 	if errors.Is(err, storage.ErrNotFound) {
 		return storage.User{}, ErrNoUser
 	}
@@ -64,7 +64,7 @@ func (p *Provider) ChangePassword(ctx context.Context, c accesstoken.Claims, cur
 	if current == "" || next == "" {
 		return invalidRequest("current_password and new_password are both needed.")
 	}
-	user, err := p.userOf(ctx, c)
+	user, err := p.userOf(ctx, c, p.cfg.Store.User) // with the hash
 	if err != nil {
 		return err
 	}

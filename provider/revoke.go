@@ -13,7 +13,7 @@ import (
 // tokens that are unknown, expired, malformed or another client's, and ends none
 // of them.
 func (p *Provider) Revoke(ctx context.Context, r *Request) error {
-	client, err := p.authenticate(ctx, r)
+	client, err := p.authenticate(ctx, r, p.live.directory.client)
 	if err != nil {
 		return err
 	}

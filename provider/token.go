@@ -53,7 +53,7 @@ func (p *Provider) Token(ctx context.Context, r *Request) (*Token, error) {
 		return nil, err
 	}
 	known := *p.live.profiles.Load()
-	client, err := p.authenticate(ctx, r)
+	client, err := p.authenticate(ctx, r, p.live.directory.issuing)
 	if err != nil {
 		return nil, err
 	}

@@ -209,7 +209,7 @@ func BenchmarkRead(b *testing.B) {
 			if _, err := s.Changed(ctx); err != nil {
 				return err
 			}
-			_, _, err := s.Versions(ctx)
+			_, err := s.Versions(ctx)
 			return err
 		}},
 	} {

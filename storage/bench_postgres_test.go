@@ -101,7 +101,7 @@ func BenchmarkPostgres(b *testing.B) {
 				}
 			})
 			run("Versions", func(int64) {
-				if _, _, err := s.Versions(b.Context()); err != nil {
+				if _, err := s.Versions(b.Context()); err != nil {
 					b.Error(err)
 				}
 			})

@@ -113,18 +113,27 @@ func (s *Store) Clients(ctx context.Context) ([]Client, error) {
 // keepOldUntil, the zero time ending it now.
 func (s *Store) RotateSecret(ctx context.Context, id, hash string, keepOldUntil time.Time) error {
 	return s.write(ctx, func(ctx context.Context, q querier) error {
+		var err error
 		if keepOldUntil.IsZero() {
-			return must(q.exec(ctx, `UPDATE clients SET old_secret_hash = '', old_secret_until = 0, secret_hash = $1 WHERE id = $2`, hash, id))
+			err = must(q.exec(ctx, `UPDATE clients SET old_secret_hash = '', old_secret_until = 0, secret_hash = $1 WHERE id = $2`, hash, id))
+		} else {
+			err = must(q.exec(ctx, `UPDATE clients SET old_secret_hash = secret_hash, old_secret_until = $1, secret_hash = $2 WHERE id = $3`,
+				millis(keepOldUntil), hash, id))
 		}
-		return must(q.exec(ctx, `UPDATE clients SET old_secret_hash = secret_hash, old_secret_until = $1, secret_hash = $2 WHERE id = $3`,
-			millis(keepOldUntil), hash, id))
+		if err != nil {
+			return err
+		}
+		return s.changedDirectory(ctx, q)
 	})
 }
 
 // EnableClient lets a disabled client work again. What disabling ended stays ended.
 func (s *Store) EnableClient(ctx context.Context, id string) error {
 	return s.write(ctx, func(ctx context.Context, q querier) error {
-		return must(q.exec(ctx, `UPDATE clients SET disabled = 0 WHERE id = $1`, id))
+		if err := must(q.exec(ctx, `UPDATE clients SET disabled = 0 WHERE id = $1`, id)); err != nil {
+			return err
+		}
+		return s.changedDirectory(ctx, q)
 	})
 }
 

@@ -93,7 +93,7 @@ func (f *feed) listen(ctx context.Context) error {
 	}
 	f.lineage.Add(1)
 	f.dirty.Store(true)
-	var seen [2]int64
+	var seen [3]int64
 	for {
 		if err := f.poll(ctx, conn, &seen); err != nil {
 			return err
@@ -111,15 +111,16 @@ func (f *feed) listen(ctx context.Context) error {
 }
 
 // poll asks what there is, and the time.
-func (f *feed) poll(ctx context.Context, conn *pgx.Conn, seen *[2]int64) error {
+func (f *feed) poll(ctx context.Context, conn *pgx.Conn, seen *[3]int64) error {
 	ctx, cancel := context.WithTimeout(ctx, staleAfter)
 	defer cancel()
 	sent, read := time.Now(), readClock(f.wall)
-	var now [2]int64
+	var now [3]int64
 	var micros int64
 	err := conn.QueryRow(ctx, `SELECT `+serverMicros+`,
-			COALESCE((SELECT value FROM settings WHERE name = $1), 0), COALESCE((SELECT value FROM settings WHERE name = $2), 0)`,
-		settingRevocations, settingSigningKeys).Scan(&micros, &now[0], &now[1])
+			COALESCE((SELECT value FROM settings WHERE name = $1), 0), COALESCE((SELECT value FROM settings WHERE name = $2), 0),
+			COALESCE((SELECT value FROM settings WHERE name = $3), 0)`,
+		settingRevocations, settingSigningKeys, settingDirectory).Scan(&micros, &now[0], &now[1], &now[2])
 	if state(err) == stateNoTable { // not migrated yet
 		return nil
 	}

@@ -55,7 +55,7 @@ func TestWithoutTheServerEverythingSaysSoAndRecovers(t *testing.T) {
 		return first && second && err1 == nil && err2 == nil
 	})
 	for name, call := range map[string]func() error{
-		"Versions":    func() error { _, _, err := s.Versions(t.Context()); return err },
+		"Versions":    func() error { _, err := s.Versions(t.Context()); return err },
 		"UserByName":  func() error { _, err := s.UserByName(t.Context(), "ann"); return err },
 		"EndGrant":    func() error { return s.EndGrant(t.Context(), "g") },
 		"Revocations": func() error { _, err := s.Revocations(t.Context(), 0); return err },

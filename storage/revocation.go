@@ -70,6 +70,11 @@ func (s *Store) revoke(ctx context.Context, q querier, r Revocation) error {
 		}
 		r.Until = s.now().Add(ttl + expirySlack)
 	}
+	if r.Kind == KindUser || r.Kind == KindClient {
+		if _, err := bump(ctx, q, settingDirectory); err != nil {
+			return err
+		}
+	}
 	swept := r.Kind == KindToken || r.Kind == KindGrant
 	_, err = q.exec(ctx, `INSERT INTO revocations (kind, key, epoch, keep_grant, until, seq, swept)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -112,6 +117,7 @@ func (s *Store) Revocation(ctx context.Context, kind Kind, key string) (Revocati
 const (
 	settingRevocations    = "revocations"
 	settingSigningKeys    = "signing_keys" // counts changes of the keys and of the audiences they sign for
+	settingDirectory      = "directory"    // counts changes of users and clients that others may have read
 	settingAccessTokenTTL = "access_token_ttl"
 	settingOldestSchema   = "oldest_schema" // set by migrations alone
 )
@@ -168,8 +174,8 @@ func raiseAccessTokenTTL(ctx context.Context, q querier, ttl time.Duration) erro
 	return err
 }
 
-// Changed reports whether a revocation or a change of the signing keys or audiences may have been
-// committed since the last call: by this process before now, by another one before
+// Changed reports whether a revocation or a change of the signing keys, audiences,
+// users or clients may have been committed since the last call: by this process before now, by another one before
 // now on an embedded database, and more than a second ago on a server. The first
 // call reports true.
 func (s *Store) Changed(ctx context.Context) (bool, error) {
@@ -188,11 +194,25 @@ func (s *Store) Lineage() int64 { return s.dialect.lineage() }
 // is 0 for an embedded database, which is asked each time.
 func (s *Store) FeedAge() time.Duration { return s.dialect.feedAge() }
 
-// Versions returns the number of the newest revocation and how often the signing
-// keys and audiences were changed.
-func (s *Store) Versions(ctx context.Context) (revocations, signingKeys int64, err error) {
-	err = s.read.one(ctx, []any{&revocations, &signingKeys},
-		`SELECT r.value, k.value FROM settings r, settings k WHERE r.name = $1 AND k.name = $2`,
-		settingRevocations, settingSigningKeys)
-	return revocations, signingKeys, err
+// Versions say what there is to read: each grows with every change.
+type Versions struct {
+	Revocations int64 // number of the newest
+	SigningKeys int64 // and audiences
+	Directory   int64 // users and clients, but for those that are new
+}
+
+// Versions returns what there is to read now.
+func (s *Store) Versions(ctx context.Context) (v Versions, err error) {
+	err = s.read.one(ctx, []any{&v.Revocations, &v.SigningKeys, &v.Directory},
+		`SELECT r.value, k.value, d.value FROM settings r, settings k, settings d WHERE r.name = $1 AND k.name = $2 AND d.name = $3`,
+		settingRevocations, settingSigningKeys, settingDirectory)
+	return v, err
+}
+
+// changedDirectory tells all nodes that a user or client is another than before.
+func (s *Store) changedDirectory(ctx context.Context, q querier) error {
+	if _, err := bump(ctx, q, settingDirectory); err != nil {
+		return err
+	}
+	return s.dialect.announce(ctx, q)
 }

@@ -125,7 +125,7 @@ func (s *Store) Connections() sql.DBStats { return s.dialect.stats() }
 // Ping reports whether the database answers. It reads a row: an embedded engine
 // answers a bare SELECT 1 without a look at its file.
 func (s *Store) Ping(ctx context.Context) error {
-	_, _, err := s.Versions(ctx)
+	_, err := s.Versions(ctx)
 	return err
 }
 

@@ -115,14 +115,20 @@ func (s *Store) MaxPasswordCost(ctx context.Context) (int, error) {
 // their next refresh.
 func (s *Store) SetUserScopes(ctx context.Context, username string, scopes []string) error {
 	return s.write(ctx, func(ctx context.Context, q querier) error {
-		return must(q.exec(ctx, `UPDATE users SET scopes = $1 WHERE username = $2`, joined(scopes), username))
+		if err := must(q.exec(ctx, `UPDATE users SET scopes = $1 WHERE username = $2`, joined(scopes), username)); err != nil {
+			return err
+		}
+		return s.changedDirectory(ctx, q)
 	})
 }
 
 // EnableUser lets a disabled user log in again. What disabling ended stays ended.
 func (s *Store) EnableUser(ctx context.Context, username string) error {
 	return s.write(ctx, func(ctx context.Context, q querier) error {
-		return must(q.exec(ctx, `UPDATE users SET disabled = 0 WHERE username = $1`, username))
+		if err := must(q.exec(ctx, `UPDATE users SET disabled = 0 WHERE username = $1`, username)); err != nil {
+			return err
+		}
+		return s.changedDirectory(ctx, q)
 	})
 }
 
@@ -251,7 +257,10 @@ func (s *Store) ImportUsers(ctx context.Context, users []User, update bool, done
 				done(i + 1)
 			}
 		}
-		return nil
+		if !update {
+			return nil // nobody can have read users that are new
+		}
+		return s.changedDirectory(ctx, q)
 	})
 }
 

@@ -82,4 +82,4 @@ CREATE TABLE settings (
     name  TEXT   PRIMARY KEY,
     value BIGINT NOT NULL
 );
-INSERT INTO settings (name, value) VALUES ('revocations', 0), ('signing_keys', 0), ('access_token_ttl', 0);
+INSERT INTO settings (name, value) VALUES ('revocations', 0), ('signing_keys', 0), ('directory', 0), ('access_token_ttl', 0);

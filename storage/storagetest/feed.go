@@ -95,10 +95,10 @@ func testFollow(t *testing.T, db Database) {
 	if !maps.Equal(seen, want) {
 		equal(t, "what the follower saw", seen, want)
 	}
-	newest, _, err := follower.Versions(t.Context())
+	newest, err := follower.Versions(t.Context())
 	check(t, err)
-	if want := int64(writers * each); newest != want {
-		t.Errorf("got newest number %d, want %d: one for each event", newest, want)
+	if want := int64(writers * each); newest.Revocations != want {
+		t.Errorf("got newest number %d, want %d: one for each event", newest.Revocations, want)
 	}
 }
 
@@ -166,10 +166,10 @@ func testVersions(t *testing.T, db Database) {
 	} {
 		check(t, step.do())
 		for i, s := range nodes {
-			revocations, keys, err := s.Versions(ctx)
+			v, err := s.Versions(ctx)
 			check(t, err)
-			if revocations != step.revocations || keys != step.keys {
-				t.Errorf("node %d after %s: got %d and %d, want %d and %d", i, step.after, revocations, keys, step.revocations, step.keys)
+			if v.Revocations != step.revocations || v.SigningKeys != step.keys {
+				t.Errorf("node %d after %s: got %d and %d, want %d and %d", i, step.after, v.Revocations, v.SigningKeys, step.revocations, step.keys)
 			}
 		}
 	}

@@ -99,14 +99,14 @@ func testEndGrant(t *testing.T, db Database) {
 	ann, app := s.user(t, "ann"), s.client(t, "app")
 	g, other := s.login(t, ann, app), s.login(t, ann, app)
 	for i, id := range []string{g.ID, g.ID, "gone long ago"} {
-		before, _, err := s.Versions(ctx)
+		before, err := s.Versions(ctx)
 		check(t, err)
 		check(t, s.EndGrant(ctx, id))
-		news := s.since(t, before)
+		news := s.since(t, before.Revocations)
 		if len(news) != 1 {
 			t.Fatalf("ending %d: got revocations %+v, want one", i+1, news)
 		}
-		if want := (storage.Revocation{Seq: before + 1, Kind: storage.KindGrant, Key: id, Until: news[0].Until}); news[0] != want {
+		if want := (storage.Revocation{Seq: before.Revocations + 1, Kind: storage.KindGrant, Key: id, Until: news[0].Until}); news[0] != want {
 			t.Errorf("ending %d: got revocation %+v, want %+v", i+1, news[0], want)
 		}
 	}

@@ -93,7 +93,7 @@ func reads(s node, ann storage.User, app storage.Client, g storage.Grant) []call
 		{"Session", func(ctx context.Context) error { _, err := s.Session(ctx, g.ID); return err }},
 		{"Revocations", func(ctx context.Context) error { _, err := s.Revocations(ctx, 0); return err }},
 		{"AccessTokenTTL", func(ctx context.Context) error { _, err := s.AccessTokenTTL(ctx); return err }},
-		{"Versions", func(ctx context.Context) error { _, _, err := s.Versions(ctx); return err }},
+		{"Versions", func(ctx context.Context) error { _, err := s.Versions(ctx); return err }},
 		{"SigningKeys", func(ctx context.Context) error { _, _, err := s.SigningKeys(ctx); return err }},
 		{"Audiences", func(ctx context.Context) error { _, err := s.Audiences(ctx); return err }},
 		{"Ping", s.Ping},
@@ -108,7 +108,7 @@ type contents struct {
 	Keys        []storage.SigningKey
 	KeyVersion  int64
 	Audiences   []storage.Audience
-	Newest      int64
+	Newest      storage.Versions
 	TTL         time.Duration
 	Session     storage.Session
 }
@@ -121,7 +121,7 @@ func (n node) contents(t *testing.T, g storage.Grant) (c contents) {
 	c.Clients, errs[1] = n.Clients(ctx)
 	c.Revocations, errs[2] = n.Revocations(ctx, 0)
 	c.Keys, c.KeyVersion, errs[3] = n.SigningKeys(ctx)
-	c.Newest, _, errs[4] = n.Versions(ctx)
+	c.Newest, errs[4] = n.Versions(ctx)
 	c.TTL, errs[5] = n.AccessTokenTTL(ctx)
 	c.Session, errs[6] = n.Session(ctx, g.ID)
 	c.Audiences, errs[7] = n.Audiences(ctx)
@@ -150,7 +150,7 @@ func testCancelled(t *testing.T, db Database) {
 	check(t, s.CreateUser(t.Context(), storage.User{Username: "zoe"})) // behind whatever still waits
 	check(t, s.RemoveUser(t.Context(), "zoe"))
 	after := s.contents(t, g)
-	if len(after.Revocations) == 0 || after.Newest != before.Newest+1 {
+	if len(after.Revocations) == 0 || after.Newest.Revocations != before.Newest.Revocations+1 {
 		t.Fatalf("got revocations %+v, want those of before and zoe's", after.Revocations)
 	}
 	after.Revocations, after.Newest = after.Revocations[:len(after.Revocations)-1], before.Newest

@@ -77,10 +77,10 @@ func testRevocationUntil(t *testing.T, db Database) {
 		{"RemoveClient", func(ctx context.Context) error { return s.RemoveClient(ctx, app.ID) }},
 		{"CreateClient", func(ctx context.Context) error { return s.CreateClient(ctx, app) }},
 	} {
-		before, _, err := s.Versions(ctx)
+		before, err := s.Versions(ctx)
 		check(t, err)
 		check(t, c.do(ctx))
-		news := s.since(t, before)
+		news := s.since(t, before.Revocations)
 		if len(news) != 1 {
 			t.Fatalf("%s: got revocations %+v, want one", c.name, news)
 		}

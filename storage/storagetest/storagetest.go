@@ -35,6 +35,7 @@ func Run(t *testing.T, newDatabase func(testing.TB) Database) {
 		{"rotation", rotationTests()},
 		{"revocations", revocationTests()},
 		{"feed", feedTests()},
+		{"directory", directoryTests()},
 		{"signing keys", keyTests()},
 		{"audiences", audienceTests()},
 		{"prune", pruneTests()},

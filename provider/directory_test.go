@@ -1,0 +1,74 @@
+package provider_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/usher-oauth/usher/keys"
+	"github.com/usher-oauth/usher/provider"
+	"github.com/usher-oauth/usher/storage"
+)
+
+// What is remembered to be quick is forgotten when it changes, whichever process
+// changes it: a token that was found good, its user, and the client that asks.
+func TestWhatIsRememberedDiesWithItsChange(t *testing.T) {
+	t.Parallel()
+	ask := func(s *server, token string) (*provider.Introspection, error) {
+		return s.Introspect(t.Context(), request(t, values("token", token), "auditor", s.secret))
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(s *server, process *storage.Store, login *provider.Token) error
+		// What then becomes of an introspection that was answered a hundred times.
+		asker, active bool
+	}{
+		{"nothing", func(*server, *storage.Store, *provider.Token) error { return nil }, true, true},
+		{"the token is revoked", func(s *server, _ *storage.Store, login *provider.Token) error {
+			return s.Revoke(t.Context(), request(t, values("client_id", "web", "token", login.AccessToken)))
+		}, true, false},
+		{"the user is disabled", func(_ *server, process *storage.Store, _ *provider.Token) error {
+			return process.DisableUser(t.Context(), "ann")
+		}, true, false},
+		{"the user is removed", func(_ *server, process *storage.Store, _ *provider.Token) error {
+			return process.RemoveUser(t.Context(), "ann")
+		}, true, false},
+		{"the key is replaced at once", func(s *server, process *storage.Store, _ *provider.Token) error {
+			k := s.keys
+			k.Store = process
+			_, err := k.RotateNow(t.Context(), keys.ES256)
+			return err
+		}, true, false},
+		{"the token expires", func(s *server, _ *storage.Store, _ *provider.Token) error {
+			s.clock.advance(s.config.AccessTokenTTL + time.Second)
+			return nil
+		}, true, false},
+		{"the asking client is disabled", func(_ *server, process *storage.Store, _ *provider.Token) error {
+			return process.DisableClient(t.Context(), "auditor")
+		}, false, false},
+		{"the asking client is removed", func(_ *server, process *storage.Store, _ *provider.Token) error {
+			return process.RemoveClient(t.Context(), "auditor")
+		}, false, false},
+		{"the asking client gets another secret", func(_ *server, process *storage.Store, _ *provider.Token) error {
+			return process.RotateSecret(t.Context(), "auditor", "0", time.Time{})
+		}, false, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			process := s.open() // as the command line does
+			login := s.login()
+			for range 100 {
+				if found, err := ask(s, login.AccessToken); err != nil || !found.Active {
+					t.Fatalf("before: got %+v, %v, want active", found, err)
+				}
+			}
+			if err := tt.change(s, process, login); err != nil {
+				t.Fatal(err)
+			}
+			s.knows(func() bool {
+				found, err := ask(s, login.AccessToken)
+				return (err == nil) == tt.asker && (err != nil || found.Active == tt.active)
+			})
+		})
+	}
+}
