@@ -96,9 +96,8 @@ func invalidClient(description string, header bool) *Problem {
 	return &Problem{Status: http.StatusUnauthorized, Code: codeInvalidClient, Description: description, Challenge: header}
 }
 
-// authenticate returns the client behind the request, found by read, and brings what is known of
-// keys and revocations up to the moment. Unknown, disabled and
-// unproven clients get the same answer, and are counted alike.
+// authenticate returns the client behind the request, which read looks up. Unknown,
+// disabled and unproven clients get the same answer, and are counted alike.
 func (p *Provider) authenticate(ctx context.Context, r *Request, read func(context.Context, string) (storage.Client, error)) (storage.Client, error) {
 	creds := r.client
 	if creds.id == "" {
@@ -108,9 +107,6 @@ func (p *Provider) authenticate(ctx context.Context, r *Request, read func(conte
 		creds.id = p.cfg.DefaultClient
 	}
 	failed := invalidClient("Client authentication failed: unknown client, wrong secret, or a public client that sent one.", creds.header)
-	if err := p.live.refresh(ctx); err != nil {
-		return storage.Client{}, err
-	}
 	client, err := read(ctx, creds.id)
 	known := !errors.Is(err, storage.ErrNotFound)
 	if known && err != nil {

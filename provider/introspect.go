@@ -36,6 +36,9 @@ func (p *Provider) Introspect(ctx context.Context, r *Request) (*Introspection, 
 
 // introspect also returns who asked.
 func (p *Provider) introspect(ctx context.Context, r *Request) (i *Introspection, asker string, err error) {
+	if err := p.live.refresh(ctx); err != nil {
+		return nil, "", err
+	}
 	client, err := p.authenticate(ctx, r, p.live.directory.client)
 	if err != nil {
 		return nil, "", err
@@ -71,7 +74,7 @@ func (r *Request) token() (string, error) {
 }
 
 // verify returns the claims of an access token of this server that is neither
-// expired nor ended, as far as authenticate learned a moment ago. A refusal wraps [accesstoken.ErrInvalid] or
+// expired nor ended, as far as refresh last learned. A refusal wraps [accesstoken.ErrInvalid] or
 // [keys.ErrInvalid]; with any other error the token must not be accepted either.
 func (p *Provider) verify(ctx context.Context, token string) (accesstoken.Claims, error) {
 	now := p.cfg.Now()

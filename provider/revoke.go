@@ -13,6 +13,9 @@ import (
 // tokens that are unknown, expired, malformed or another client's, and ends none
 // of them.
 func (p *Provider) Revoke(ctx context.Context, r *Request) error {
+	if err := p.live.refresh(ctx); err != nil {
+		return err
+	}
 	client, err := p.authenticate(ctx, r, p.live.directory.client)
 	if err != nil {
 		return err
