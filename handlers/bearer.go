@@ -75,7 +75,7 @@ func (t tokenChecks) Verify(ctx context.Context, token, typ string) ([]byte, err
 }
 
 // Active asks whether a token has been ended.
-func (t tokenChecks) Active(ctx context.Context, c resource.Claims) (bool, error) {
+func (t tokenChecks) Active(ctx context.Context, _ string, c resource.Claims) (bool, error) {
 	active, err := t.provider.Active(ctx, c)
 	if err != nil {
 		t.tell(ctx, err)

@@ -11,5 +11,5 @@
 // the request's context, the answers of RFC 6750, and a cache of the issuer's
 // keys. It refuses to know users, databases and how tokens are issued. A token
 // is checked without asking the issuer; that a token was revoked before its
-// expiry is only seen by way of Config.Active.
+// expiry is only seen by way of Config.Active, such as an Introspector.
 package resource

@@ -180,7 +180,7 @@ func TestActive(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := i.api(t, func(c *resource.Config) {
-				c.Active = func(_ context.Context, c resource.Claims) (bool, error) {
+				c.Active = func(_ context.Context, _ string, c resource.Claims) (bool, error) {
 					if c.Subject != "u1" {
 						t.Errorf("asked about %+v, want the token's claims", c)
 					}
@@ -202,7 +202,7 @@ func TestActiveIsNotAskedAboutBadTokens(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
 	r := i.api(t, func(c *resource.Config) {
-		c.Active = func(context.Context, resource.Claims) (bool, error) {
+		c.Active = func(context.Context, string, resource.Claims) (bool, error) {
 			t.Error("asked")
 			return true, nil
 		}

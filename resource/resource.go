@@ -46,9 +46,9 @@ type Config struct {
 	JWKSURL string
 	// Keys is used instead of fetching the issuer's keys.
 	Keys KeySet
-	// Active is asked about every token that is valid otherwise, such as by
-	// introspection (RFC 7662). An error refuses the request with 503.
-	Active func(context.Context, Claims) (bool, error)
+	// Active is asked about every token that is valid otherwise: an Introspector is
+	// one way. An error refuses the request with 503.
+	Active func(ctx context.Context, token string, c Claims) (bool, error)
 
 	Realm       string // of the challenge (RFC 9110, section 11.5); the audience by default
 	MetadataURL string // this API's own metadata, named in the challenge (RFC 9728, section 5.1)
@@ -65,7 +65,7 @@ type Resource struct {
 	issuer, audience string
 	typ              string
 	keys             KeySet
-	active           func(context.Context, Claims) (bool, error)
+	active           func(context.Context, string, Claims) (bool, error)
 	now              func() time.Time
 	challenge        challenge
 }
@@ -142,7 +142,7 @@ func (r *Resource) Verify(ctx context.Context, token string) (Claims, error) {
 	if r.active == nil {
 		return claims, nil
 	}
-	active, err := r.active(ctx, claims)
+	active, err := r.active(ctx, token, claims)
 	switch {
 	case err != nil:
 		return Claims{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
