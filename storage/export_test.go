@@ -1,9 +1,101 @@
 package storage
 
-import "time"
+import (
+	"context"
+	"database/sql"
+	"time"
+)
 
 // OnMachineWith returns o for a machine whose clock is off by that much.
 func (o Options) OnMachineWith(off time.Duration) Options {
 	o.wall = func() time.Time { return time.Now().Add(off) }
 	return o
+}
+
+// Around stands in for a statement. run runs it; what Around returns is the outcome.
+type Around func(statement string, run func() error) error
+
+// Intercept has around stand in for every statement of requests, and for those that
+// begin and end a transaction of the embedded database. Nothing may run meanwhile.
+func (s *Store) Intercept(around Around) {
+	if d, embedded := s.dialect.(*sqliteDB); embedded {
+		d.group.q = intercepted{d.group.q, around}
+	}
+	s.read = intercepted{s.read, around}
+	s.dialect = interceptedDialect{s.dialect, around}
+}
+
+// intercepted is a querier whose statements around stands in for.
+type intercepted struct {
+	querier
+	around Around
+}
+
+func (i intercepted) exec(ctx context.Context, query string, args ...any) (n int64, err error) {
+	err = i.around(query, func() (err error) {
+		n, err = i.querier.exec(ctx, query, args...)
+		return err
+	})
+	return n, err
+}
+
+func (i intercepted) one(ctx context.Context, dest []any, query string, args ...any) error {
+	return i.around(query, func() error { return i.querier.one(ctx, dest, query, args...) })
+}
+
+func (i intercepted) each(ctx context.Context, scan func(*sql.Rows) error, query string, args ...any) error {
+	return i.around(query, func() error { return i.querier.each(ctx, scan, query, args...) })
+}
+
+// interceptedDialect intercepts what does not go through the reader. The writer of
+// an embedded database is intercepted beneath.
+type interceptedDialect struct {
+	dialect
+	around Around
+}
+
+func (d interceptedDialect) embedded() bool { return d.dialect.path() != "" }
+
+func (d interceptedDialect) write(ctx context.Context, limit time.Duration, f func(context.Context, querier) error) error {
+	if d.embedded() {
+		return d.dialect.write(ctx, limit, f)
+	}
+	return d.dialect.write(ctx, limit, func(ctx context.Context, q querier) error { return f(ctx, intercepted{q, d.around}) })
+}
+
+func (d interceptedDialect) single(ctx context.Context, query string, args ...any) (n int64, err error) {
+	if d.embedded() {
+		return d.dialect.single(ctx, query, args...)
+	}
+	err = d.around(query, func() (err error) {
+		n, err = d.dialect.single(ctx, query, args...)
+		return err
+	})
+	return n, err
+}
+
+// announce hands the engine its own querier.
+func (d interceptedDialect) announce(ctx context.Context, q querier) error {
+	i, ok := q.(intercepted)
+	if d.embedded() || !ok {
+		return d.dialect.announce(ctx, q)
+	}
+	return i.around("pg_notify", func() error { return d.dialect.announce(ctx, i.querier) })
+}
+
+// changed is a statement on an embedded database alone, and without an effect that
+// could outlive the loss of its answer.
+func (d interceptedDialect) changed(ctx context.Context) (moved bool, err error) {
+	if d.embedded() {
+		if err := d.around(`PRAGMA data_version`, func() error { return nil }); err != nil {
+			return false, err
+		}
+	}
+	return d.dialect.changed(ctx)
+}
+
+// GrantsOf counts the logins of a user.
+func (s *Store) GrantsOf(ctx context.Context, username string) (n int, err error) {
+	err = s.read.one(ctx, []any{&n}, `SELECT COUNT(*) FROM grants g JOIN users u ON u.id = g.user_id WHERE u.username = $1`, username)
+	return n, err
 }

@@ -17,9 +17,10 @@ const maxGroup = 128
 // wait together: a commit costs one fsync however many share it, so the busier
 // the database, the cheaper each write.
 type groupWriter struct {
-	conn *sql.Conn
-	q    *prepared
-	jobs chan *job
+	conn  *sql.Conn
+	stmts *prepared // on conn
+	q     querier   // stmts
+	jobs  chan *job
 
 	closing sync.Once
 	quit    chan struct{} // closed by close
@@ -35,9 +36,11 @@ type job struct {
 }
 
 func newGroupWriter(conn *sql.Conn) *groupWriter {
+	stmts := newPrepared(conn.PrepareContext)
 	w := &groupWriter{
 		conn:    conn,
-		q:       newPrepared(conn.PrepareContext),
+		stmts:   stmts,
+		q:       stmts,
 		jobs:    make(chan *job, maxGroup),
 		quit:    make(chan struct{}),
 		stopped: make(chan struct{}),
@@ -137,7 +140,7 @@ func (w *groupWriter) commit(group []*job) {
 // back when one in it is interrupted.
 func (w *groupWriter) transaction(group []*job) error {
 	ctx := context.Background()
-	if _, err := w.q.exec(ctx, `BEGIN IMMEDIATE`); err != nil {
+	if err := w.begin(ctx); err != nil {
 		return fmt.Errorf("beginning a write: %w", err)
 	}
 	for _, j := range group {
@@ -154,6 +157,21 @@ func (w *groupWriter) transaction(group []*job) error {
 		return fmt.Errorf("committing: %w", err)
 	}
 	return nil
+}
+
+// begin begins a transaction, in the place of one that is still open, such as one
+// that began and could not say so. While that stays open no write of any process can
+// begin.
+func (w *groupWriter) begin(ctx context.Context) error {
+	_, err := w.q.exec(ctx, `BEGIN IMMEDIATE`)
+	if err == nil {
+		return nil
+	}
+	if _, none := w.q.exec(ctx, `ROLLBACK`); none != nil {
+		return err
+	}
+	_, err = w.q.exec(ctx, `BEGIN IMMEDIATE`)
+	return err
 }
 
 func (w *groupWriter) savepoint(j *job) error {
@@ -176,7 +194,7 @@ func (w *groupWriter) savepoint(j *job) error {
 
 // rollback leaves the connection without a transaction. Its own error is not
 // looked at: it means that SQLite ended the transaction already, and if it should
-// ever mean more, the next BEGIN says so.
+// ever mean more, begin sees to it.
 func (w *groupWriter) rollback(ctx context.Context) {
 	w.q.exec(ctx, `ROLLBACK`) //nolint:errcheck // see above
 }
@@ -185,6 +203,6 @@ func (w *groupWriter) rollback(ctx context.Context) {
 func (w *groupWriter) close() error {
 	w.closing.Do(func() { close(w.quit) })
 	<-w.stopped
-	w.q.close()
+	w.stmts.close()
 	return w.conn.Close()
 }

@@ -37,7 +37,7 @@ var errNone = errors.New("no PostgreSQL on this machine: install it (Debian: apt
 // postgresql.conf. Each acknowledged commit is on disk, unless the lines say other.
 func NewCluster(t testing.TB, settings ...string) *Cluster {
 	t.Helper()
-	c, err := newCluster(t.TempDir(), settings)
+	c, err := Create(t.TempDir(), settings...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,9 @@ func NewCluster(t testing.TB, settings ...string) *Cluster {
 	return c
 }
 
-func newCluster(parent string, settings []string) (*Cluster, error) {
+// Create is NewCluster for a program that is no test: it makes the cluster in a
+// folder that the caller removes after [Cluster.Kill].
+func Create(parent string, settings ...string) (*Cluster, error) {
 	c, err := prepare(parent)
 	if err != nil {
 		return nil, err

@@ -48,7 +48,7 @@ func server() (string, error) {
 		if shared.parent, shared.err = os.MkdirTemp("", "usher-postgres-"); shared.err != nil {
 			return
 		}
-		shared.cluster, shared.err = newCluster(shared.parent, []string{"fsync = off", "full_page_writes = off"})
+		shared.cluster, shared.err = Create(shared.parent, "fsync = off", "full_page_writes = off")
 		if shared.err == nil {
 			shared.url = shared.cluster.URL
 		}
