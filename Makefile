@@ -50,12 +50,17 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 	@GO='$(GO)' scripts/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: ## the benchmarks, each beside the bare work it cannot do without
+bench: ## usher under load beside the least a server could do; writes docs/performance.md (half an hour)
+	@scripts/needs postgresql
+	$(GO) run ./bench -record
+
+.PHONY: microbench
+microbench: ## the Go benchmarks, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: soak
 soak: ## the long proofs: SOAK_ROUNDS (100) kills under load, and the like
-	USHER_SOAK_ROUNDS=$(SOAK_ROUNDS) $(GO) test -race -count=1 -timeout 90m -run 'Soak|Kill|Failover|Nodes|Rolling' ./...
+	USHER_SOAK_ROUNDS=$(SOAK_ROUNDS) $(GO) test -race -count=1 -timeout 90m -run 'Soak|Kill|Failover|Nodes|Rolling|NoFault' ./...
 
 .PHONY: cover
 cover: ## coverage by package

@@ -28,6 +28,7 @@ type sqliteDB struct {
 	writers  *sql.DB
 	group    *groupWriter
 
+	index   *walIndex // nil where it can't be read: then watch is asked
 	watchMu sync.Mutex
 	watcher *sql.Conn
 	watch   *sql.Stmt
@@ -71,8 +72,18 @@ func (d *sqliteDB) open(ctx context.Context) (err error) {
 	if d.watcher, err = d.readers.Conn(ctx); err != nil {
 		return err
 	}
-	d.watch, err = d.watcher.PrepareContext(ctx, `PRAGMA data_version`)
-	return err
+	if d.watch, err = d.watcher.PrepareContext(ctx, `PRAGMA data_version`); err != nil {
+		return err
+	}
+	// A read makes the wal-index, where nobody has written yet.
+	var tables int
+	if err := d.watcher.QueryRowContext(ctx, `SELECT COUNT(*) FROM sqlite_schema`).Scan(&tables); err != nil {
+		return err
+	}
+	if index, err := openWalIndex(d.file); err == nil {
+		d.index = index
+	}
+	return nil
 }
 
 // firstConn opens the connection that turns a new file's journal into a
@@ -141,9 +152,12 @@ func (d *sqliteDB) single(ctx context.Context, query string, args ...any) (n int
 	return n, err
 }
 
-// changed asks SQLite's own counter, which moves with each commit of another
-// connection, whichever process it is in.
+// changed looks at what moves with each commit of another connection, whichever
+// process it is in: the wal-index, or else SQLite's own counter.
 func (d *sqliteDB) changed(ctx context.Context) (bool, error) {
+	if d.index != nil {
+		return d.index.changed()
+	}
 	d.watchMu.Lock()
 	defer d.watchMu.Unlock()
 	var v int64
