@@ -29,6 +29,8 @@ type PoolConfig struct {
 	Queue int
 	// Wait is the longest a job may wait for a worker; 0 is 10 s.
 	Wait time.Duration
+	// Begins is called as each job begins to wait: see Workers. Nil is nothing to call.
+	Begins func()
 }
 
 // Pool does all bcrypt of a process on a few workers of its own, so that a
@@ -37,6 +39,7 @@ type PoolConfig struct {
 type Pool struct {
 	cost, workers, limit int
 	wait                 time.Duration
+	begins               func()
 
 	ended sync.WaitGroup // the workers
 
@@ -85,6 +88,7 @@ func NewPool(c PoolConfig) *Pool {
 		workers: c.Workers,
 		limit:   c.Queue,
 		wait:    c.Wait,
+		begins:  c.Begins,
 	}
 	p.changed.L = &p.mu
 	for range p.workers {
@@ -115,7 +119,7 @@ func (p *Pool) Cost() int { return p.cost }
 // Workers is how many jobs run at the same time. Each worker occupies one of
 // the threads Go runs at once: a process that wants its other goroutines to
 // keep all cores, and not wait for Go's 10 ms time slices, raises GOMAXPROCS
-// by this number on Linux, where the workers' threads yield.
+// by this number on Linux, where the workers' threads yield, while there are jobs.
 func (p *Pool) Workers() int { return p.workers }
 
 // Stats reads the figures of the pool.
@@ -145,6 +149,9 @@ func (p *Pool) do(ctx context.Context, units uint64, run func(*spent)) error {
 	j := &job{units: units, run: run, done: make(chan struct{})}
 	if err := p.admit(j); err != nil {
 		return err
+	}
+	if p.begins != nil {
+		p.begins()
 	}
 	deadline := time.NewTimer(p.wait)
 	defer deadline.Stop()

@@ -63,6 +63,8 @@ type server struct {
 	keys   *admin.Keys
 	pool   *credentials.Pool
 
+	processors processors
+
 	draining atomic.Bool // it is about to stop, and says that it is not ready
 }
 
@@ -82,7 +84,10 @@ func (s *settings) open(ctx context.Context, w world, database databaseFlag, def
 			return nil, errors.Join(err, srv.close())
 		}
 	}
-	srv.pool = credentials.NewPool(credentials.PoolConfig{Cost: s.BcryptCost})
+	srv.pool = credentials.NewPool(credentials.PoolConfig{Cost: s.BcryptCost, Begins: srv.processors.hashing})
+	if runtime.GOOS == "linux" {
+		srv.processors.spare = srv.pool.Workers()
+	}
 	return srv, nil
 }
 
@@ -219,13 +224,6 @@ func (s *server) ring(ctx context.Context) (*keys.Ring, int64, error) {
 // run answers requests until ctx ends, and returns once none is in flight. It
 // calls started when it does.
 func (s *server) run(ctx context.Context, started func() error) error {
-	if runtime.GOOS == "linux" {
-		// The threads that hash run at the lowest priority, so the kernel lets
-		// everything else go first. Go's scheduler knows nothing of that: with no
-		// P to spare, a request would wait up to 10 ms until a hash is preempted.
-		// So each of those threads gets a P of its own.
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + s.pool.Workers())
-	}
 	p, h, err := s.build(ctx)
 	if err != nil {
 		return err
@@ -248,6 +246,10 @@ func (s *server) run(ctx context.Context, started func() error) error {
 	}
 	g.Go(func() error { p.Run(ctx); return nil })
 	g.Go(func() error { s.reload(ctx, reload); return nil })
+	g.Go(func() error {
+		s.processors.run(ctx, func() bool { now := s.pool.Stats(); return now.Running+now.Waiting == 0 })
+		return nil
+	})
 	g.Go(func() error {
 		<-ctx.Done()
 		// The order matters: first tell load balancers, then let requests finish,
