@@ -102,3 +102,13 @@ func ratio(name string, over, under *contender, value func(measure.Report) float
 	}
 	return report.Figure{Name: name, Value: s, Goal: goal, AtMost: atMost}, nil
 }
+
+// rates compares what two contenders answer in a second, which is to be a share of
+// goal at least.
+func rates(name string, over, under *contender, goal float64) (report.Figure, error) {
+	f, err := ratio(name, over, under, rate, goal, false)
+	if m := measures(over, under); m[0].CPU.Median > 0 { // it is 0 where no tick of it was counted
+		f.ByCPU = m[1].CPU.Median / m[0].CPU.Median
+	}
+	return f, err
+}

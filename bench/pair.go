@@ -107,7 +107,7 @@ func (p *pair) contest(ctx context.Context, row report.Row, contenders []*conten
 	}
 	row.Measures = measures(contenders...)
 	for _, f := range figures {
-		r, err := ratio(f.name, f.over, f.under, rate, f.goal, false)
+		r, err := rates(f.name, f.over, f.under, f.goal)
 		if err != nil {
 			return nil, err
 		}

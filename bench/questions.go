@@ -65,12 +65,19 @@ func introspecting(ctx context.Context, b *bench, engine string) ([]report.Row, 
 		usher := p.contender("usher", p.usher.introspect("/introspect", p.login.Access))
 		bare := p.contender("bare", p.bare.introspect("/introspect", p.login.Access))
 		verifying := p.contender("bare that verifies", p.bare.introspect("/introspect/verify", p.login.Access))
+		tokens, err := p.usher.freshTokens(ctx)
+		if err != nil {
+			return nil, err
+		}
+		fresh := p.contender("usher, other tokens", p.usher.introspect("/introspect", ""))
+		fresh.main.Turns = tokens
 		return p.contest(ctx, report.Row{
 			Name:    "introspection",
-			Does:    "`POST /introspect` of an active access token; the client proves itself by Basic",
+			Does:    "`POST /introspect` of an active access token, the same each time; then of thousands in turn, more than it remembers. The client proves itself by Basic",
 			Against: "reads the form, writes 300 bytes of JSON; in another contest it also verifies one ES256 signature",
-		}, []*contender{usher, bare, verifying},
-			figure{"against bare", usher, bare, 0.60}, figure{"against bare that verifies", usher, verifying, 1})
+		}, []*contender{usher, fresh, bare, verifying},
+			figure{"against bare", usher, bare, 0.60}, figure{"against bare that verifies", usher, verifying, 1},
+			figure{"other tokens, that too", fresh, verifying, 0.60})
 	})
 }
 
@@ -81,7 +88,7 @@ func readingUser(ctx context.Context, b *bench, engine string) ([]report.Row, er
 		verifying := p.contender("bare that verifies", p.bare.me("/users/me/verify", p.login.Access))
 		return p.contest(ctx, report.Row{
 			Name:    "/users/me",
-			Does:    "`GET /users/me` with a user's access token",
+			Does:    "`GET /users/me` with a user's access token, the same each time",
 			Against: "reads the header, writes 200 bytes of JSON; in another contest it also verifies one ES256 signature",
 		}, []*contender{usher, bare, verifying},
 			figure{"against bare", usher, bare, 0.60}, figure{"against bare that verifies", usher, verifying, 1})

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/usher-oauth/usher/bench/measure"
 )
@@ -115,6 +117,24 @@ func (c client) sessions(ctx context.Context, n int) ([]string, error) {
 		refresh[i] = t.Refresh
 	}
 	return refresh, nil
+}
+
+// freshTokens issues more access tokens than usher remembers the signatures of.
+func (c client) freshTokens(ctx context.Context) ([]string, error) {
+	const many, callers = 10_000, 2
+	issued := make([]string, many)
+	errs := make([]error, callers)
+	var ended sync.WaitGroup
+	for caller := range callers {
+		ended.Go(func() {
+			for i := caller; i < many && errs[caller] == nil; i += callers {
+				answer, err := token(ctx, c.clientCredentials("/token"))
+				issued[i], errs[caller] = answer.Access, err
+			}
+		})
+	}
+	ended.Wait()
+	return issued, errors.Join(errs...)
 }
 
 // signedBytes is how much of a token its signature covers.

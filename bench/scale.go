@@ -79,7 +79,7 @@ func (b *bench) scaled(ctx context.Context, running processes, clients []client)
 			return nil, err
 		}
 		row.Measures = measures(empty, full)
-		f, err := ratio("full against empty", full, empty, rate, 0.90, false)
+		f, err := rates("full against empty", full, empty, 0.90)
 		if err != nil {
 			return nil, err
 		}

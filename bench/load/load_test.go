@@ -110,6 +110,20 @@ func TestChainsGoOnWithTheLastToken(t *testing.T) {
 	}
 }
 
+func TestRequestsTakeTurns(t *testing.T) {
+	t.Parallel()
+	var seen [3]atomic.Int64
+	server := address(t, func(w http.ResponseWriter, r *http.Request) {
+		seen[len(r.FormValue("token"))-1].Add(1)
+		io.WriteString(w, "ok")
+	})
+	r := load(t, job(measure.Stream{Address: server, Method: "POST", Path: "/introspect", Body: "token=", Turns: []string{"a", "aa", "aaa"}, Wanted: "ok"}))
+	least, most := seen[0].Load(), seen[2].Load()
+	if r.Main.Good == 0 || least < 1 || least-most < 0 || least-most > 1 {
+		t.Errorf("got %d good answers, the first of three turns %d times and the last %d times", r.Main.Good, least, most)
+	}
+}
+
 func TestStreamsRunBesideOneAnother(t *testing.T) {
 	t.Parallel()
 	server := address(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.URL.Path) })
@@ -129,6 +143,7 @@ func TestJobsThatCannotBeDoneAreRefused(t *testing.T) {
 	for name, j := range map[string]measure.Job{
 		"no connections": {Server: os.Getpid()},
 		"few tokens":     {Server: os.Getpid(), Main: measure.Stream{Connections: 2, Tokens: []string{"a"}}},
+		"two kinds":      {Server: os.Getpid(), Main: measure.Stream{Connections: 1, Tokens: []string{"a"}, Turns: []string{"a"}}},
 	} {
 		if r, err := run(j); err == nil {
 			t.Errorf("%s: got %+v, want an error", name, r)

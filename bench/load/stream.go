@@ -28,6 +28,7 @@ type stream struct {
 	now     *atomic.Int32 // the phase
 	workers []*worker
 	ended   sync.WaitGroup
+	turn    atomic.Uint64 // of the next request
 }
 
 // worker is one connection of a stream.
@@ -44,6 +45,9 @@ type worker struct {
 func start(s measure.Stream, now *atomic.Int32) (*stream, error) {
 	if s.Connections < 1 {
 		return nil, fmt.Errorf("%s %s: %d connections", s.Method, s.Path, s.Connections)
+	}
+	if s.Tokens != nil && s.Turns != nil {
+		return nil, fmt.Errorf("%s %s: both tokens and turns", s.Method, s.Path)
 	}
 	if s.Tokens != nil && len(s.Tokens) != s.Connections {
 		return nil, fmt.Errorf("%s %s: %d tokens for %d connections", s.Method, s.Path, len(s.Tokens), s.Connections)
@@ -89,7 +93,7 @@ func (w *worker) run() {
 		if before == stopping {
 			return
 		}
-		if w.Tokens != nil {
+		if w.Tokens != nil || w.Turns != nil {
 			request = w.request()
 		}
 		begin := time.Now()
@@ -139,6 +143,9 @@ func (w *worker) judge(status int, body []byte, err error) string {
 // request is written as it goes over the wire.
 func (w *worker) request() []byte {
 	body := w.Body + w.token
+	if w.Turns != nil {
+		body += w.Turns[(w.turn.Add(1)-1)%uint64(len(w.Turns))]
+	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", w.Method, w.Path, w.Address)
 	names := make([]string, 0, len(w.Header))

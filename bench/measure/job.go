@@ -26,6 +26,10 @@ type Stream struct {
 	// Tokens makes each connection a chain of refreshes, one token for each: it is
 	// appended to Body, and the refresh_token of the answer takes its place.
 	Tokens []string `json:",omitempty"`
+
+	// Turns are appended to Body too, one for each request in turn, for answers that
+	// a server remembers. A stream has Tokens or Turns, not both.
+	Turns []string `json:",omitempty"`
 }
 
 // Report is what the load generator saw, as JSON on its standard output.

@@ -25,8 +25,8 @@ const method = `
   users and clients.
 - One process makes the load: connections stay open, and each sends its next request when it has the
   answer to the one before. Load, usher, bare and the database share the machine's cores, so what the load
-  costs narrows the distance between two servers. The CPU time of the server alone, from /proc, stands
-  beside the answers; it is also what other programs on the machine disturb least.
+  costs narrows the distance between two servers. *By CPU time* is the same ratio of the answers that a
+  second of the server's own CPU time gives, from /proc: neither the load nor other programs bend that much.
 - An answer counts only with status 200 and the text that a right one has. Others are counted as bad.
 - Contenders take turns, in another order each round, after a second of warm-up. A figure is the ratio of the
   medians of all rounds; its range is that of single rounds.
@@ -51,14 +51,14 @@ func Markdown(rows []Latest) []byte {
 	if len(rows) > 0 {
 		b.WriteString("Machine: " + rows[0].Run.Machine.String() + ".\n")
 	}
-	b.WriteString("\n## Goals\n\n| row | figure | median | rounds | goal | |\n| --- | --- | --: | --- | --: | --- |\n")
+	b.WriteString("\n## Goals\n\n| row | figure | median | rounds | by CPU time | goal | |\n| --- | --- | --: | --- | --: | --: | --- |\n")
 	for _, r := range rows {
 		for _, f := range r.Figures {
 			verdict := f.Verdict()
 			if !f.Met() {
 				verdict = "**missed**"
 			}
-			line(&b, r.Title(), f.Name, f.ValueText(), f.SpreadText(), f.GoalText(), verdict)
+			line(&b, r.Title(), f.Name, f.ValueText(), f.SpreadText(), f.CPUText(), f.GoalText(), verdict)
 		}
 	}
 	b.WriteString("\n## What a request does\n\n| row | usher | against |\n| --- | --- | --- |\n")

@@ -3,106 +3,143 @@ package report_test
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
+	"time"
 
 	"github.com/usher-oauth/usher/bench/measure"
 	"github.com/usher-oauth/usher/bench/report"
 )
 
-func summary(min, median, max float64) measure.Summary {
-	return measure.Summary{Min: min, Median: median, Max: max}
+func run(date time.Time, machine string, rows ...report.Row) report.Run {
+	return report.Run{Date: date, Commit: "c0ffee", Machine: report.Machine{CPU: machine, Cores: 2}, Rounds: 5, Seconds: 3, Connections: 16, Rows: rows}
 }
 
-// run is of two rows, with a goal that is met, one that is missed and one that is a
-// limit.
-func run(refresh float64) report.Run {
-	return report.Run{Commit: "abc", Rounds: 5, Seconds: 3, Connections: 16, Rows: []report.Row{
-		{Name: "introspection", Engine: "sqlite", Does: "`POST /introspect`", Figures: []report.Figure{
-			{Name: "against bare", Value: summary(0.4, 0.5, 0.6), Goal: 0.6},
-			{Name: "against bare that verifies", Value: summary(1, 1.5, 2), Goal: 1},
-		}, Measures: []report.Measure{{Name: "usher", Rate: summary(1, 2, 3)}}},
-		{Name: "refresh", Engine: "postgres", Does: "a <commit> & more", Figures: []report.Figure{
-			{Name: "first 200", Value: summary(refresh, refresh, refresh), Goal: 100, AtMost: true, Unit: "ms"},
-		}},
-	}}
+func row(name, engine string, value float64) report.Row {
+	return report.Row{Name: name, Engine: engine, Does: "work", Figures: []report.Figure{
+		{Name: "against <bare>", Value: measure.Summary{Median: value, Min: value / 2, Max: value * 2}, Goal: 0.6, ByCPU: 0.42},
+		{Name: "until ready", Value: measure.Summary{Median: 80, Min: 70, Max: 200}, Unit: "ms", Goal: 100, AtMost: true},
+	}, Measures: []report.Measure{{Name: "usher", Rate: measure.Summary{Median: 1234}, Bad: 3, Note: "status 500"}}}
 }
 
-func TestAGoalIsMetFromTheRightSide(t *testing.T) {
+var day = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func TestNewestIsOfTheLastMachine(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct {
-		figure report.Figure
-		met    bool
-	}{
-		{report.Figure{Value: summary(0, 0.59, 1), Goal: 0.6}, false},
-		{report.Figure{Value: summary(0, 0.6, 1), Goal: 0.6}, true},
-		{report.Figure{Value: summary(0, 101, 1), Goal: 100, AtMost: true}, false},
-		{report.Figure{Value: summary(0, 100, 1), Goal: 100, AtMost: true}, true},
-	} {
-		if got := tt.figure.Met(); got != tt.met {
-			t.Errorf("%+v: met is %t, want %t", tt.figure, got, tt.met)
-		}
+	got := report.Newest([]report.Run{
+		run(day, "here", row("refresh", "sqlite", 0.1), row("refresh", "postgres", 0.2), row("start", "sqlite", 0.3)),
+		run(day.AddDate(0, 0, 1), "elsewhere", row("scale", "sqlite", 0.4)),
+		run(day.AddDate(0, 0, 2), "here", row("refresh", "sqlite", 0.5)),
+	})
+	var names []string
+	for _, r := range got {
+		names = append(names, r.Title()+" "+r.Figures[0].ValueText()+" "+r.Run.Date.Format("02"))
+	}
+	if got, want := strings.Join(names, "; "), "refresh 0.50 04; refresh, PostgreSQL 0.20 02; start 0.30 02"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := report.Newest(nil); len(got) > 0 {
+		t.Errorf("got %v of no run", got)
 	}
 }
 
-func TestTheHistoryKeepsRunsAndTheNewestOfEachRowCounts(t *testing.T) {
+func TestHistoryKeepsRuns(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "history.jsonl")
-	if runs, err := report.History(file); err != nil || len(runs) != 0 {
-		t.Errorf("without a file: got %d runs, %v", len(runs), err)
+	if runs, err := report.History(file); err != nil || len(runs) > 0 {
+		t.Errorf("got %v (%v) of no file", runs, err)
 	}
-	newer := run(50)
-	newer.Rows = newer.Rows[1:]
-	for _, r := range []report.Run{run(120), newer} {
-		if err := report.Append(file, r); err != nil {
+	for i := range 2 {
+		if err := report.Append(file, run(day.AddDate(0, 0, i), "here", row("refresh", "sqlite", 0.7))); err != nil {
 			t.Fatal(err)
 		}
 	}
 	runs, err := report.History(file)
-	if err != nil {
+	if err != nil || len(runs) != 2 || !runs[1].Date.Equal(day.AddDate(0, 0, 1)) || runs[0].Rows[0].Figures[0].Value.Max != 1.4 {
+		t.Errorf("got %+v (%v), want two runs as they were", runs, err)
+	}
+	if err := os.WriteFile(file, []byte("{}\n{\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]report.Run{run(120), newer}, runs); diff != "" {
-		t.Errorf("runs (-written +read):\n%s", diff)
-	}
-	rows := report.Newest(runs)
-	if len(rows) != 2 || rows[0].Name != "introspection" || rows[1].Figures[0].Value.Median != 50 {
-		t.Errorf("got %+v, want the older introspection and the newer refresh", rows)
+	if _, err := report.History(file); err == nil || !strings.Contains(err.Error(), "history.jsonl:2") {
+		t.Errorf("got %v, want the line that can't be read", err)
 	}
 }
 
-func TestTablePageAndPictureTellWhatWasMissed(t *testing.T) {
+func TestTableTellsWhatIsMissed(t *testing.T) {
 	t.Parallel()
-	var table bytes.Buffer
-	if err := report.Table(&table, run(120)); err != nil {
+	var b bytes.Buffer
+	if err := report.Table(&b, run(day, "here", row("refresh", "sqlite", 0.5), row("refresh", "postgres", 0.6))); err != nil {
 		t.Fatal(err)
 	}
-	if got := table.String(); strings.Count(got, "missed") != 2 || !strings.Contains(got, "1 of 3 goals met") {
-		t.Errorf("table: got\n%s", got)
+	lines := strings.Split(b.String(), "\n")
+	for i, want := range []string{"ROW", "0.25 – 1.00 0.42 ≥ 0.60 missed", "80 ms 70 ms – 200 ms ≤ 100 ms met", "refresh, PostgreSQL against <bare> 0.60 0.30 – 1.20 0.42 ≥ 0.60 met"} {
+		if got := strings.Join(strings.Fields(lines[i]), " "); !strings.Contains(got, want) {
+			t.Errorf("got the line %q, want %q", got, want)
+		}
 	}
-	rows := report.Newest([]report.Run{run(120)})
-	if page := string(report.Markdown(rows)); strings.Count(page, "**missed**") != 2 || !strings.Contains(page, "`POST /introspect`") {
-		t.Errorf("page: got\n%s", page)
+	for _, want := range []string{"3 bad answers, such as: status 500", "3 of 4 goals met"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("got\n%s\nwant %q in it", &b, want)
+		}
 	}
-	picture := xml.NewDecoder(bytes.NewReader(report.SVG(rows)))
-	bars := 0
+}
+
+func TestPictureIsXMLWithABarForEachFigure(t *testing.T) {
+	t.Parallel()
+	rows := report.Newest([]report.Run{run(day, "here", row("a & b", "sqlite", 0.5), row("c", "sqlite", 60))})
+	picture := report.SVG(rows)
+	decoder := xml.NewDecoder(bytes.NewReader(picture))
+	bars := map[string]int{}
 	for {
-		token, err := picture.Token()
-		if err == io.EOF {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			t.Fatalf("the picture is no XML: %v", err)
+			t.Fatalf("%v in\n%s", err, picture)
 		}
-		if start, ok := token.(xml.StartElement); ok && start.Name.Local == "rect" {
-			bars++
+		start, ok := token.(xml.StartElement)
+		if !ok || start.Name.Local != "rect" {
+			continue
+		}
+		for _, a := range start.Attr {
+			if a.Name.Local == "class" {
+				bars[a.Value]++
+			}
 		}
 	}
-	if bars < 3 {
-		t.Errorf("the picture has %d rectangles, want a bar for each figure", bars)
+	if bars["met"] != 3 || bars["missed"] != 1 {
+		t.Errorf("got %v, want 3 bars met and 1 missed", bars)
+	}
+}
+
+func TestMeasuredSumsUpRounds(t *testing.T) {
+	t.Parallel()
+	round := func(good, bad uint64) measure.Report {
+		return measure.Report{Time: time.Second, RSS: int64(good) * 1e6, CPU: time.Second,
+			Main: measure.Seen{Good: good, Bad: bad, Median: time.Millisecond, P99: 2 * time.Millisecond}, Beside: &measure.Seen{Bad: 1, Fault: "late"}}
+	}
+	m := report.Measured("usher", []measure.Report{round(10, 0), round(30, 2), round(20, 0)})
+	if m.Rate != (measure.Summary{Median: 20, Min: 10, Max: 30}) || m.P99.Median != 2 || m.RSS != 30 || m.Bad != 5 || m.Note != "late" {
+		t.Errorf("got %+v", m)
+	}
+}
+
+func TestThisMachineHasAName(t *testing.T) {
+	t.Parallel()
+	m := report.ThisMachine()
+	if m.Cores < 1 || m.CPU == "" || m.Go == "" || m != report.ThisMachine() {
+		t.Errorf("got %+v, want the same each time", m)
+	}
+	if report.LoadAverage() < 0 {
+		t.Error("got a negative load average")
+	}
+	if got := report.Commit(t.TempDir()); got != "unknown" {
+		t.Errorf("got commit %q of no repository", got)
 	}
 }

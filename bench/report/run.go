@@ -48,6 +48,10 @@ type Figure struct {
 	Unit   string          `json:"unit,omitempty"` // none for a ratio
 	Goal   float64         `json:"goal"`
 	AtMost bool            `json:"at_most,omitempty"` // whether less than the goal is good
+
+	// ByCPU is the same ratio of what one second of CPU time of the servers gives,
+	// where Value is one of answers in a second: a busy machine bends it less.
+	ByCPU float64 `json:"by_cpu,omitempty"`
 }
 
 // Score is how well the goal is met: 1 just so, 2 twice as well.
@@ -83,6 +87,14 @@ func (f Figure) ValueText() string { return f.text(f.Value.Median) }
 
 // SpreadText writes the least and the largest value of a round.
 func (f Figure) SpreadText() string { return f.text(f.Value.Min) + " – " + f.text(f.Value.Max) }
+
+// CPUText writes ByCPU, or nothing.
+func (f Figure) CPUText() string {
+	if f.ByCPU == 0 {
+		return ""
+	}
+	return f.text(f.ByCPU)
+}
 
 func (f Figure) text(v float64) string {
 	if f.Unit == "" {

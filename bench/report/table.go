@@ -9,13 +9,13 @@ import (
 // Table writes the figures of all rows, and beneath them what each contender did.
 func Table(out io.Writer, run Run) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ROW\tFIGURE\tMEDIAN\tMIN – MAX\tGOAL\t")
+	fmt.Fprintln(w, "ROW\tFIGURE\tMEDIAN\tMIN – MAX\tBY CPU\tGOAL\t")
 	for _, r := range run.Rows {
 		for _, f := range r.Figures {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Title(), f.Name, f.ValueText(), f.SpreadText(), f.GoalText(), f.Verdict())
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Title(), f.Name, f.ValueText(), f.SpreadText(), f.CPUText(), f.GoalText(), f.Verdict())
 		}
 	}
-	fmt.Fprintln(w, "\t\t\t\t\t")
+	fmt.Fprintln(w, "\t\t\t\t\t\t")
 	fmt.Fprintln(w, "ROW\tCONTENDER\tANSWERS/S\tP50 MS\tP99 MS\tCPU µS\tBAD")
 	for _, r := range run.Rows {
 		for _, m := range r.Measures {
