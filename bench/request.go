@@ -55,8 +55,15 @@ func (c client) introspect(path, token string) measure.Stream {
 	return c.post(path, `"active":true`, true, "token", token)
 }
 
-func (c client) password(path string) measure.Stream {
-	return c.post(path, `"access_token":"`, false, "grant_type", "password", "client_id", public, "username", userName, "password", userPassword)
+func (c client) password(path string) measure.Stream { return c.passwordOf(path, userName) }
+
+// passwordOf is the login of that user; without a name, of whom the body is to end in.
+func (c client) passwordOf(path, username string) measure.Stream {
+	form := []string{"grant_type", "password", "client_id", public, "password", userPassword}
+	if username != "" {
+		form = append(form, "username", username)
+	}
+	return c.post(path, `"access_token":"`, false, form...)
 }
 
 // refresh is a chain of refreshes for each token.

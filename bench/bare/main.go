@@ -64,7 +64,7 @@ func run(ctx context.Context) (err error) {
 	server := &http.Server{Handler: b.routes()} //nolint:gosec // its only client is the load generator
 	go func() {
 		io.Copy(io.Discard, os.Stdin) //nolint:errcheck // any end of it is the end
-		server.Close()                //nolint:errcheck // the process ends
+		server.Close()
 	}()
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -38,7 +39,7 @@ func (c *connection) do(request []byte) (status int, body []byte, err error) {
 }
 
 func (c *connection) open() (err error) {
-	if c.conn, err = net.DialTimeout("tcp", c.address, patience); err != nil {
+	if c.conn, err = (&net.Dialer{Timeout: patience}).DialContext(context.Background(), "tcp", c.address); err != nil {
 		return err
 	}
 	c.r = bufio.NewReaderSize(c.conn, 8<<10)
@@ -123,8 +124,11 @@ func (c *connection) chunks() error {
 		if err := c.read(int(size)); err != nil {
 			return err
 		}
-		if line, err = c.line(); err != nil || len(line) != 0 {
-			return fmt.Errorf("a chunk ends with %q (%v)", line, err)
+		if line, err = c.line(); err != nil {
+			return err
+		}
+		if len(line) != 0 {
+			return fmt.Errorf("a chunk ends with %q", line)
 		}
 		if size == 0 {
 			return nil

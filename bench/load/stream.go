@@ -22,6 +22,10 @@ const (
 	stopping
 )
 
+// faultPause is how long a connection waits after an answer that is not the wanted
+// one: who refuses for having too much to do is to refuse a few, not thousands.
+const faultPause = 250 * time.Millisecond
+
 // stream runs a measure.Stream.
 type stream struct {
 	measure.Stream
@@ -112,7 +116,7 @@ func (w *worker) run() {
 			w.times.Add(took)
 		}
 		if fault != "" {
-			time.Sleep(max(w.Pause, 10*time.Millisecond)) // a server that is down is not hammered
+			time.Sleep(faultPause)
 		} else if w.Pause > 0 {
 			time.Sleep(w.Pause)
 		}

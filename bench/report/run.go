@@ -32,13 +32,13 @@ type Row struct {
 // Measure is how one contender of a row did.
 type Measure struct {
 	Name string          `json:"name"`
-	Rate measure.Summary `json:"rate"`     // good answers in a second
-	P50  measure.Summary `json:"p50_ms"`   // of their times
-	P99  measure.Summary `json:"p99_ms"`   //
-	CPU  measure.Summary `json:"cpu_us"`   // of the server, for each good answer
-	RSS  float64         `json:"rss_mb"`   // the largest seen
-	Bad  uint64          `json:"bad"`      // answers that were not the wanted ones, of all rounds
-	Note string          `json:"bad_note"` // the first of them
+	Rate measure.Summary `json:"rate"`               // good answers in a second
+	P50  measure.Summary `json:"p50_ms"`             // of their times
+	P99  measure.Summary `json:"p99_ms"`             //
+	CPU  measure.Summary `json:"cpu_us"`             // of the server, for each good answer
+	RSS  float64         `json:"rss_mb"`             // the largest seen
+	Bad  uint64          `json:"bad"`                // answers that were not the wanted ones, of all rounds
+	Note string          `json:"bad_note,omitempty"` // the first of them
 }
 
 // Figure is a number that has a goal.
@@ -128,7 +128,7 @@ func spread(s measure.Summary) string {
 	return fmt.Sprintf("%s (%s – %s)", number(s.Median), number(s.Min), number(s.Max))
 }
 
-// Measured summarizes the rounds of one contender.
+// Measured summarizes the rounds of one contender, their main streams.
 func Measured(name string, rounds []measure.Report) Measure {
 	m := Measure{Name: name}
 	of := func(value func(measure.Report) float64) measure.Summary {
@@ -145,15 +145,9 @@ func Measured(name string, rounds []measure.Report) Measure {
 	m.CPU = of(measure.Report.CPUPerRequest)
 	m.RSS = of(func(r measure.Report) float64 { return float64(r.RSS) / 1e6 }).Max
 	for _, r := range rounds {
-		seen := []measure.Seen{r.Main}
-		if r.Beside != nil {
-			seen = append(seen, *r.Beside)
-		}
-		for _, s := range seen {
-			m.Bad += s.Bad
-			if m.Note == "" {
-				m.Note = s.Fault
-			}
+		m.Bad += r.Main.Bad
+		if m.Note == "" {
+			m.Note = r.Main.Fault
 		}
 	}
 	return m
