@@ -113,7 +113,7 @@ func record(root string, run report.Run) error {
 	}
 	rows := report.Newest(runs)
 	for name, text := range map[string][]byte{"performance.md": report.Markdown(rows), "performance.svg": report.SVG(rows)} {
-		if err := os.WriteFile(filepath.Join(root, "docs", name), text, 0o644); err != nil { //nolint:gosec // they are published
+		if err := os.WriteFile(filepath.Join(root, "docs", name), text, 0o644); err != nil {
 			return err
 		}
 	}

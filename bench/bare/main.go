@@ -61,7 +61,7 @@ func run(ctx context.Context) (err error) {
 	if _, err := fmt.Println(l.Addr()); err != nil {
 		return err
 	}
-	server := &http.Server{Handler: b.routes()} //nolint:gosec // its only client is the load generator
+	server := &http.Server{Handler: b.routes()}
 	go func() {
 		io.Copy(io.Discard, os.Stdin) //nolint:errcheck // any end of it is the end
 		server.Close()

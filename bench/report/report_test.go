@@ -70,6 +70,24 @@ func TestHistoryKeepsRuns(t *testing.T) {
 	}
 }
 
+func TestAGoalIsMetFromTheRightSide(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		value, goal float64
+		atMost, met bool
+	}{
+		{0.59, 0.6, false, false},
+		{0.6, 0.6, false, true},
+		{101, 100, true, false},
+		{100, 100, true, true},
+	} {
+		f := report.Figure{Value: measure.Summary{Median: c.value}, Goal: c.goal, AtMost: c.atMost}
+		if got := f.Met(); got != c.met {
+			t.Errorf("%+v: got %t, want %t", f, got, c.met)
+		}
+	}
+}
+
 func TestTableTellsWhatIsMissed(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
