@@ -140,7 +140,9 @@ func (p *Provider) authenticate(ctx context.Context, r *Request, read func(conte
 	default:
 		record.Reason = "wrong secret"
 	}
-	if !counted {
+	// Without a secret nothing was guessed: it is an app whose client is gone, and all
+	// its users. Counting it would keep those out who have a secret to prove.
+	if !counted && len(creds.secrets) > 0 {
 		if err := p.chargeClient(ctx, creds.id, from); err != nil {
 			return storage.Client{}, err
 		}

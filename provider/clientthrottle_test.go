@@ -67,6 +67,30 @@ func TestAGeneratedSecretIsNeverKeptOut(t *testing.T) {
 	}
 }
 
+// The apps of a client that was removed go on for a while, and guess nothing.
+func TestRequestsWithoutASecretAreNotCounted(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	watch := s.open()
+	if _, err := watch.Changed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 60 {
+		for _, client := range []string{"off", "api", "brought", "nobody", "no/client"} {
+			r := request(t, values("grant_type", "refresh_token", "refresh_token", "x", "client_id", client))
+			r.From = addr(1)
+			_, err := s.Token(t.Context(), r)
+			wantProblem(t, err, 401, "invalid_client")
+		}
+	}
+	if moved, err := watch.Changed(t.Context()); moved || err != nil {
+		t.Errorf("got a database that changed (%v), want no write", err)
+	}
+	if err := s.prove(s.Provider, addr(1), "brought", brought); err != nil {
+		t.Errorf("a client with a secret, from the same network: got %v, want a token", err)
+	}
+}
+
 // A secret that this process has seen right is accepted without bcrypt. That must
 // not tell a guess that is right from others that are refused.
 func TestARememberedSecretIsNotFoundByRefusedGuesses(t *testing.T) {
