@@ -42,11 +42,11 @@ func readCredentials(authorization []string, form url.Values) (clientCredentials
 	id, secret := form.Get("client_id"), form.Get("client_secret")
 	switch {
 	case basic.id == "" && secret == "":
-		return clientCredentials{id: id}, nil
+		return clientCredentials{id: id, header: basic.header}, nil
 	case basic.id == "" && id == "":
-		return clientCredentials{}, invalidClient("client_secret came without client_id.", false)
+		return clientCredentials{}, invalidClient("client_secret came without client_id.", basic.header)
 	case basic.id == "":
-		return clientCredentials{id: id, secrets: []string{secret}}, nil
+		return clientCredentials{id: id, secrets: []string{secret}, header: basic.header}, nil
 	case secret != "":
 		return clientCredentials{}, invalidRequest("Send the client's credentials either in the Authorization header or in the body, not both.")
 	case id != "" && id != basic.id:
@@ -73,7 +73,7 @@ func parseBasic(header string) (clientCredentials, error) {
 		return clientCredentials{}, invalidClient("The Authorization header holds no colon between id and secret.", true)
 	}
 	if id == "" && secret == "" {
-		return clientCredentials{}, nil
+		return clientCredentials{header: true}, nil // a 401 has to name the scheme all the same (RFC 6749 §5.2)
 	}
 	if id == "" {
 		return clientCredentials{}, invalidClient("The Authorization header names no client.", true)

@@ -69,8 +69,13 @@ func TestTokenRefuses(t *testing.T) {
 func TestWithoutADefaultClientOneMustBeNamed(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, func(c *provider.Config) { c.DefaultClient = "" })
-	_, err := s.token("grant_type", "password", "username", "ann", "password", password)
-	wantProblem(t, err, 401, "invalid_client")
+	form := values("grant_type", "password", "username", "ann", "password", password)
+	for name, basic := range map[string][]string{"no client": nil, "an empty Basic": {"", ""}} {
+		_, err := s.Token(t.Context(), request(t, form, basic...))
+		if p := wantProblem(t, err, 401, "invalid_client"); p.Challenge != (basic != nil) {
+			t.Errorf("%s: challenge is %v, want %v", name, p.Challenge, basic != nil)
+		}
+	}
 }
 
 func TestADefaultClientMustBePublic(t *testing.T) {
