@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // formType is the one media type that OAuth requests have (RFC 6749 §4.3.2).
@@ -92,8 +93,13 @@ func refuseQuery(raw string) error {
 	if raw == "" {
 		return nil
 	}
-	query, _ := url.ParseQuery(raw) // what could be read of a broken query is looked at all the same
-	for name := range query {
+	// By hand, because url.ParseQuery passes over what it can't decode, and a password
+	// that was not encoded has leaked all the same.
+	for pair := range strings.SplitSeq(raw, "&") {
+		name, _, _ := strings.Cut(pair, "=")
+		if decoded, err := url.QueryUnescape(name); err == nil {
+			name = decoded
+		}
 		if _, known := parameters[name]; known {
 			return invalidRequest("Parameter %q must be sent in the request body, not in the URL.", name)
 		}

@@ -32,6 +32,8 @@ func TestReadRequestRefuses(t *testing.T) {
 		{"a repeated parameter in two spellings", "/", formType, "scope=a&%73cope=b", nil, 400, "invalid_request"},
 		{"a password in the query", "/?password=x", formType, "grant_type=password", nil, 400, "invalid_request"},
 		{"a token in a broken query", "/?%zz&token=x", formType, "grant_type=password", nil, 400, "invalid_request"},
+		{"a password in the query that is not encoded", "/?password=100%", formType, "grant_type=password", nil, 400, "invalid_request"},
+		{"a password in the query with a semicolon", "/?password=a;b", formType, "grant_type=password", nil, 400, "invalid_request"},
 		{"a grant type in the query", "/?grant_type=password", formType, "username=a", nil, 400, "invalid_request"},
 		{"broken percent-encoding", "/", formType, "username=%zz", nil, 400, "invalid_request"},
 		{"a semicolon between parameters", "/", formType, "username=a;password=b", nil, 400, "invalid_request"},
