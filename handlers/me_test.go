@@ -188,6 +188,8 @@ func TestAPasswordChangeThatIsNotUnderstoodIsRefused(t *testing.T) {
 		{"JSON of another type", json, `{"current_password":"correct horse","new_password":12345678}`, 400, "invalid_request"},
 		{"null", json, `null`, 400, "invalid_request"},
 		{"JSON that is not UTF-8", json, "{\"current_password\":\"correct horse\",\"new_password\":\"brandnew horse\xff\"}", 400, "invalid_request"},
+		{"JSON with a repeated name", json, `{"current_password":"correct horse","new_password":"brandnew horse","new_password":"other password"}`, 400, "invalid_request"},
+		{"JSON with half a surrogate pair", json, `{"current_password":"correct horse","new_password":"brandnew horse\ud800"}`, 400, "invalid_request"},
 		{"plain text", "text/plain", "current_password", 415, "invalid_request"},
 		{"a content type that is none", "json", "{}", 415, "invalid_request"},
 	} {

@@ -1,11 +1,13 @@
 package handlers
 
 import (
-	"encoding/json"
 	"mime"
 	"net/http"
 	"net/url"
+	"strings"
 	"unicode/utf8"
+
+	"github.com/go-jose/go-jose/v4/json" // refuses names that repeat, as the form does
 
 	"github.com/usher-oauth/usher/provider"
 	"github.com/usher-oauth/usher/resource"
@@ -46,9 +48,9 @@ func parsePasswordChange(contentType string, body []byte) (passwordChange, error
 	}
 	switch media {
 	case contentJSON:
-		// The decoder would put U+FFFD for what is not UTF-8, and so set
+		// The decoder puts U+FFFD for what is not Unicode, and so would set
 		// another password than was sent.
-		if !utf8.Valid(body) || json.Unmarshal(body, &c) != nil {
+		if !utf8.Valid(body) || json.Unmarshal(body, &c) != nil || strings.ContainsRune(c.Current+c.New, utf8.RuneError) {
 			return c, badPasswordChange("The body must be a JSON object with the strings current_password and new_password.")
 		}
 	case "application/x-www-form-urlencoded":
