@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/usher-oauth/usher/audit"
@@ -96,11 +97,26 @@ func writeProblem(w http.ResponseWriter, p *provider.Problem) {
 	body, err := json.Marshal(struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description,omitempty"`
-	}{p.Code, p.Description})
+	}{p.Code, describable(p.Description)})
 	if err != nil {
 		panic(err) // two strings always encode
 	}
 	write(w, p.Status, body)
+}
+
+// describable writes a description in the characters that RFC 6749, section 5.2 lets
+// an error_description have: printable ASCII without double quotes and backslashes.
+// What a request named may have others.
+func describable(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '"':
+			return '\''
+		case r < ' ' || r > '~' || r == '\\':
+			return '?'
+		}
+		return r
+	}, text)
 }
 
 // writeJSON answers with v.

@@ -239,6 +239,9 @@ func wantProblem(t testing.TB, w *httptest.ResponseRecorder, status int, code st
 	if w.Code != status || body["error"] != code || body["error_description"] == "" {
 		t.Errorf("got %d %s, want %d with error %q and a description", w.Code, w.Body, status, code)
 	}
+	if strings.ContainsFunc(body["error_description"], func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
+		t.Errorf("error_description: got %q, want the characters of RFC 6749, section 5.2", body["error_description"])
+	}
 	if got := w.Header().Get("Content-Type"); got != "application/json" {
 		t.Errorf("Content-Type: got %q, want application/json", got)
 	}

@@ -50,6 +50,7 @@ func TestProblemsOfTheProviderAreAnswered(t *testing.T) {
 		{"no grant type", "/token", "username=ann", []string{form}, 400, "invalid_request", ""},
 		{"another content type", "/token", login, []string{"Content-Type: text/plain"}, 400, "invalid_request", ""},
 		{"a parameter in the query", "/token?grant_type=password", login, []string{form}, 400, "invalid_request", ""},
+		{"an audience of any characters", "/token", login + "&audience=%22%5C%C3%BC%0A", []string{form}, 400, "invalid_target", ""},
 		{"a form that can't be decoded", "/token", "grant_type=%zz", []string{form}, 400, "invalid_request", ""},
 		{"wrong Basic credentials", "/token", login, []string{form, "Authorization: Basic YXBpOndyb25nLXdyb25nLXdyb25n"}, 401, "invalid_client", basic},
 		{"wrong credentials in the body", "/token", login + "&client_id=api&client_secret=wrong-wrong-wrong", []string{form}, 401, "invalid_client", ""},
