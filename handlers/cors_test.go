@@ -84,6 +84,13 @@ func TestErrorsHaveCORSHeadersToo(t *testing.T) {
 	}
 }
 
+// A shared cache may keep the assets, and must not give one origin's to another.
+func TestAssetsVaryByOriginToo(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, allowing("https://app.example.com"))
+	wantHeader(t, s.ask("GET", "/docs/swagger-ui.css", "", origin), "Vary", "Origin | Accept-Encoding")
+}
+
 func TestAStarAllowsEveryOrigin(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, allowing("*"))

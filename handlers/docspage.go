@@ -67,7 +67,7 @@ func serveAsset(w http.ResponseWriter, r *http.Request, name, contentType string
 	if err != nil {
 		return fmt.Errorf("reading an asset of Swagger UI: %w", err)
 	}
-	w.Header().Set("Vary", "Accept-Encoding")
+	w.Header().Add("Vary", "Accept-Encoding") // CORS may have added Origin
 	if acceptsGzip(r.Header.Values("Accept-Encoding")) {
 		w.Header().Set("Content-Encoding", "gzip")
 		newDocument(contentType, packed, metadataCaching).ServeHTTP(w, r)
