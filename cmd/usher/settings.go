@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -81,7 +82,7 @@ func (s *settings) parse(database databaseFlag) (parsed, error) {
 		p.proxies = append(p.proxies, network)
 	}
 	for _, origin := range s.CORSOrigins {
-		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin) {
+		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Host == "" || strings.Contains(origin, "*") || u.Scheme+"://"+u.Host != origin) {
 			fault(usagef("--cors-origins %q: write an origin as https://HOST or https://HOST:PORT, or * for all", origin))
 		}
 	}
