@@ -107,7 +107,7 @@ func (p *Provider) authenticate(ctx context.Context, r *Request, read func(conte
 		creds.id = p.cfg.DefaultClient
 	}
 	failed := invalidClient("Client authentication failed: unknown client, wrong secret, or a public client that sent one.", creds.header)
-	client, err := read(ctx, creds.id)
+	client, err := named(ctx, creds.id, read)
 	known := !errors.Is(err, storage.ErrNotFound)
 	if known && err != nil {
 		return storage.Client{}, err
@@ -148,6 +148,16 @@ func (p *Provider) authenticate(ctx context.Context, r *Request, read func(conte
 		}
 	}
 	return storage.Client{}, failed
+}
+
+// named is read for what can be a client's id. Whatever else was sent is no client,
+// and no question for a database: PostgreSQL takes no text that is not UTF-8 or has
+// a NUL.
+func named(ctx context.Context, id string, read func(context.Context, string) (storage.Client, error)) (storage.Client, error) {
+	if credentials.ClientID(id) != nil {
+		return storage.Client{}, storage.ErrNotFound
+	}
+	return read(ctx, id)
 }
 
 // prove tells whether one of the readings of the sent secret is the client's, and

@@ -47,6 +47,8 @@ func TestTokenRefuses(t *testing.T) {
 		{"a scope of another client", append(login, "scope", "admin"), nil, 400, "invalid_scope"},
 		{"a scope in other case", append(login, "scope", "Profile"), nil, 400, "invalid_scope"},
 		{"scopes the user has none of", append(login, "scope", "write"), nil, 400, "invalid_scope"},
+		{"a client id with a NUL", append(login, "client_id", "a\x00b"), nil, 401, "invalid_client"},
+		{"a client id that is not UTF-8", login, []string{"\xff\xfe", "a secret of its own"}, 401, "invalid_client"},
 		{"an audience the client may not name", append(login, "audience", "https://api.example"), nil, 400, "invalid_target"},
 		{"a resource the client may not name", append(login, "resource", "https://api.example"), nil, 400, "invalid_target"},
 		{"a resource that is no URI", append(machine, "resource", "jobs"), []string{"api", s.secret}, 400, "invalid_target"},
