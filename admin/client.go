@@ -24,6 +24,7 @@ type Clients struct {
 // once.
 func (c *Clients) Add(ctx context.Context, n NewClient, secret string) (_ storage.Client, generated string, err error) {
 	n.Scopes = defaultScopes(n.Scopes)
+	n.Grants, n.Audiences = once(n.Grants), once(n.Audiences)
 	if err := n.check(); err != nil {
 		return storage.Client{}, "", err
 	}

@@ -52,6 +52,11 @@ func TestAddClient(t *testing.T) {
 			},
 		},
 		{
+			"each word twice",
+			admin.NewClient{ID: "twice", Grants: []string{"password", "refresh_token", "password"}, Audiences: []string{"a", "b", "a"}},
+			storage.Client{ID: "twice", Grants: []string{"password", "refresh_token"}, Scopes: []string{"profile"}, Audiences: []string{"a", "b"}},
+		},
+		{
 			"only introspects",
 			admin.NewClient{ID: "gateway", Introspect: true},
 			storage.Client{ID: "gateway", Introspect: true, Scopes: []string{"profile"}},

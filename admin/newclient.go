@@ -39,6 +39,17 @@ func (n *NewClient) check() error {
 	return nil
 }
 
+// once returns the words of a list in their order, each once.
+func once(list []string) []string {
+	var words []string
+	for _, word := range list {
+		if !slices.Contains(words, word) {
+			words = append(words, word)
+		}
+	}
+	return words
+}
+
 func (n *NewClient) checkNames() error {
 	if err := credentials.ClientID(n.ID); err != nil {
 		return err
