@@ -34,7 +34,9 @@ func allowOrigins(origins []string, next http.Handler) (http.Handler, error) {
 		AllowedOrigins: origins,
 		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut},
 		AllowedHeaders: []string{"Authorization", "Content-Type", "X-Requested-With"},
-		ExposedHeaders: []string{"WWW-Authenticate", "Retry-After", requestIDHeader},
+		// As one text, which package cors leaves as it is: people who look for
+		// WWW-Authenticate don't look for Www-Authenticate.
+		ExposedHeaders: []string{"WWW-Authenticate, Retry-After, " + requestIDHeader},
 		MaxAge:         corsMaxAge,
 	}).Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

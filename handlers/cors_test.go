@@ -79,7 +79,7 @@ func TestErrorsHaveCORSHeadersToo(t *testing.T) {
 			t.Errorf("%s %s: got %d, want %d", tt.method, tt.path, w.Code, tt.status)
 		}
 		wantHeader(t, w, "Access-Control-Allow-Origin", "https://app.example.com")
-		wantHeader(t, w, "Access-Control-Expose-Headers", "Www-Authenticate, Retry-After, X-Request-Id")
+		wantHeader(t, w, "Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, X-Request-Id")
 		wantHeader(t, w, "Access-Control-Allow-Credentials", "")
 	}
 }
