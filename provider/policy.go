@@ -55,8 +55,10 @@ func requestedAudiences(r *Request) ([]string, error) {
 	}
 	audiences = append(audiences, r.form["audience"]...)
 	var once []string
+	seen := make(map[string]bool) // thousands fit into a body
 	for _, a := range audiences {
-		if !slices.Contains(once, a) {
+		if !seen[a] {
+			seen[a] = true
 			once = append(once, a)
 		}
 	}

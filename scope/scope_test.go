@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -157,4 +158,22 @@ func ExampleIntersect() {
 	}
 	fmt.Println(scope.Intersect(requested, []string{"orders:read", "profile"}))
 	// Output: [profile orders:read]
+}
+
+// Ten times as many scopes must not take a hundred times as long.
+func TestParseTakesAnyNumberOfScopes(t *testing.T) {
+	t.Parallel()
+	const n = 200_000
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "%x ", i)
+	}
+	start := time.Now()
+	scopes, err := scope.Parse(b.String())
+	if err != nil || len(scopes) != n {
+		t.Fatalf("got %d scopes and %v, want %d", len(scopes), err, n)
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("took %v, want a moment", took)
+	}
 }
