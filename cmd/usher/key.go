@@ -42,7 +42,7 @@ func (f keyFlags) withKeys(ctx context.Context, w world, create bool, do func(*a
 type keyView struct {
 	KID            string         `json:"kid"`
 	Alg            keys.Algorithm `json:"alg"`
-	Line           string         `json:"line"` // main or audiences
+	Line           string         `json:"line,omitempty"` // audiences, or nothing for a key of the main line
 	State          keys.State     `json:"state"`
 	CreatedAt      timestamp      `json:"created_at"`
 	SignsFrom      timestamp      `json:"signs_from"`

@@ -165,7 +165,7 @@ func (s *server) build(ctx context.Context) (*provider.Provider, *handlers.Handl
 		DefaultClient:   s.defaultClient,
 		AccessTokenTTL:  s.AccessTokenTTL,
 		RefreshTokenTTL: s.RefreshTokenTTL,
-		RefreshGrace:    s.grace(),
+		RefreshGrace:    s.RefreshGrace,
 		Store:           s.store,
 		Master:          s.master,
 		LoadKeys:        s.ring,

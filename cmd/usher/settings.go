@@ -28,9 +28,9 @@ type settings struct {
 	masterFlag
 	SigningAlg keys.Algorithm `enum:"ES256,RS256,EdDSA" default:"ES256" placeholder:"ALG" help:"Algorithm that signs: ES256, RS256 or EdDSA; another one than before is announced first (default: ${default})."`
 
-	AccessTokenTTL  time.Duration  `default:"30m" placeholder:"DURATION" help:"Life of an access token (default: ${default})."`
-	RefreshTokenTTL time.Duration  `default:"720h" placeholder:"DURATION" help:"Life of a session, counted from the login (default: ${default})."`
-	RefreshGrace    *time.Duration `placeholder:"DURATION" help:"How long a used refresh token may be tried again, for answers that got lost (default: 10s, or half the life of an access token where that is less)."`
+	AccessTokenTTL  time.Duration `default:"30m" placeholder:"DURATION" help:"Life of an access token (default: ${default})."`
+	RefreshTokenTTL time.Duration `default:"720h" placeholder:"DURATION" help:"Life of a session, counted from the login (default: ${default})."`
+	RefreshGrace    time.Duration `default:"10s" placeholder:"DURATION" help:"How long a used refresh token may be tried again, for answers that got lost; 0s for never (default: ${default})."`
 	costFlag
 
 	CORSOrigins    list   `placeholder:"LIST" help:"Origins whose pages may call, such as https://app.example.com, or * for all (default: none)."`
@@ -100,22 +100,12 @@ func (s *settings) checkLives(fault func(error)) {
 	if s.RefreshTokenTTL < time.Second {
 		fault(fmt.Errorf("--refresh-token-ttl %s: choose at least 1s", s.RefreshTokenTTL))
 	}
-	// A retry gets the answer of the first try again: past this it would be the
-	// gift of an expired token.
-	if g := s.grace(); g < 0 || g > 0 && g >= s.AccessTokenTTL {
-		fault(fmt.Errorf("--refresh-grace %s: choose from 0s to less than the %s of --access-token-ttl", g, s.AccessTokenTTL))
+	if s.RefreshGrace < 0 {
+		fault(fmt.Errorf("--refresh-grace %s: choose 0s or more", s.RefreshGrace))
 	}
 	if s.ShutdownTimeout < 0 {
 		fault(fmt.Errorf("--shutdown-timeout %s: choose 0s or more", s.ShutdownTimeout))
 	}
-}
-
-// grace is how long a used refresh token may be tried again.
-func (s *settings) grace() time.Duration {
-	if s.RefreshGrace != nil {
-		return *s.RefreshGrace
-	}
-	return min(10*time.Second, s.AccessTokenTTL/2)
 }
 
 // keyPair is what TLS is served with, until it is read anew.
