@@ -50,10 +50,14 @@ type keyView struct {
 }
 
 func viewKey(k admin.KeyStatus) keyView {
-	return keyView{
-		KID: k.ID, Alg: k.Algorithm, Line: line(k.ForAudiences), State: k.State,
+	view := keyView{
+		KID: k.ID, Alg: k.Algorithm, State: k.State,
 		CreatedAt: timestamp(k.CreatedAt), SignsFrom: timestamp(k.SignsFrom), PublishedUntil: timestamp(k.PublishedUntil),
 	}
+	if k.ForAudiences {
+		view.Line = line(true)
+	}
+	return view
 }
 
 // line says what a key signs: tokens in general, or those for audiences that ask for
