@@ -48,13 +48,11 @@ type tab struct {
 func openTab(t *testing.T, browser context.Context, url string) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser)
-	ctx, stop := context.WithTimeout(ctx, patience)
 	p := &tab{t: t, ctx: ctx}
 	t.Cleanup(func() {
 		if t.Failed() {
 			p.photograph("failed")
 		}
-		stop()
 		cancel()
 	})
 	if err := chromedp.Do(ctx); err != nil {
@@ -82,7 +80,9 @@ func openTab(t *testing.T, browser context.Context, url string) *tab {
 
 func (p *tab) run(what string, steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	if err := chromedp.Do(p.ctx, steps...); err != nil {
+	ctx, stop := context.WithTimeout(p.ctx, patience)
+	defer stop()
+	if err := chromedp.Do(ctx, steps...); err != nil {
 		p.t.Fatalf("%s: %v\n%s", what, err, strings.Join(p.complaints(), "\n"))
 	}
 }
@@ -188,6 +188,9 @@ func (p *tab) tries(operation string) (answer string) {
 	section := "#operations-" + operation
 	p.run("trying "+operation,
 		press(section+" .opblock-summary-control"),
+		// Swagger UI looks references up when an operation opens, and never sends what
+		// is executed before: no person is as quick. The text of a 401 is behind one.
+		chromedp.WaitVisible(chromedp.CSS(section+` tr[data-code="401"] .renderedMarkdown p`)),
 		press(section+" .execute"),
 		chromedp.WaitVisible(chromedp.CSS(section+" .live-responses-table .response-col_status")))
 	answer = p.read(section + " .live-responses-table")
