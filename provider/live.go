@@ -26,7 +26,8 @@ type live struct {
 	behind      bool       // a change was seen and could not be read yet
 	seq         int64      // newest revocation known
 	keysVersion int64
-	lineage     int64     // of the database that seq and keysVersion are of
+	dirVersion  int64     // of the directory
+	lineage     int64     // of the database that all three are of
 	failed      time.Time // when the last read failed, and how
 	failure     error
 
@@ -40,7 +41,7 @@ type endedKey struct {
 }
 
 func newLive(store *storage.Store, load KeyLoader) *live {
-	return &live{store: store, load: load, directory: newDirectory(store), behind: true, keysVersion: -1, ended: make(map[endedKey]storage.Revocation)}
+	return &live{store: store, load: load, directory: newDirectory(store), behind: true, keysVersion: -1, dirVersion: -1, ended: make(map[endedKey]storage.Revocation)}
 }
 
 // refresh returns once everything committed before the call is known, whichever
@@ -75,14 +76,16 @@ func (l *live) refresh(ctx context.Context) error {
 
 func (l *live) read(ctx context.Context) error {
 	if lineage := l.store.Lineage(); lineage != l.lineage {
-		l.seq, l.keysVersion, l.lineage = 0, -1, lineage
-		l.directory.forget(-1)
+		l.seq, l.keysVersion, l.dirVersion, l.lineage = 0, -1, -1, lineage
 	}
 	now, err := l.store.Versions(ctx)
 	if err != nil {
 		return err
 	}
-	l.directory.forget(now.Directory)
+	if now.Directory != l.dirVersion {
+		l.directory.forget()
+		l.dirVersion = now.Directory
+	}
 	if now.Revocations != l.seq {
 		list, err := l.store.Revocations(ctx, l.seq)
 		if err != nil {
