@@ -9,7 +9,7 @@ import (
 	"io"
 	"net/http"
 	"path"
-	"strings"
+	"sync"
 
 	"github.com/swaggest/swgui/v5/static"
 )
@@ -41,59 +41,72 @@ func newDocsPage(note string) (http.Handler, error) {
 
 // docsAssets are what the page at /docs loads, by path.
 func (s *server) docsAssets() map[string]http.Handler {
+	const css, script = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
 	assets := make(map[string]http.Handler)
-	for name, contentType := range map[string]string{
-		"usher.css":            "text/css; charset=utf-8",
-		"usher.js":             "text/javascript; charset=utf-8",
-		"usher.svg":            "image/svg+xml",
-		"swagger-ui.css":       "text/css; charset=utf-8",
-		"swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+	for name, read := range map[string]func() (asset, error){
+		"usher.css":            own("usher.css", css),
+		"usher.js":             own("usher.js", script),
+		"usher.svg":            own("usher.svg", "image/svg+xml"),
+		"swagger-ui.css":       packaged("swagger-ui.css", css),
+		"swagger-ui-bundle.js": packaged("swagger-ui-bundle.js", script),
 	} {
+		read := sync.OnceValues(read) // when first asked for: a server starts without it
 		assets[path.Join(docsPath, name)] = s.try(func(w http.ResponseWriter, r *http.Request) error {
-			return serveAsset(w, r, name, contentType)
+			a, err := read()
+			if err != nil {
+				return fmt.Errorf("reading %s: %w", name, err)
+			}
+			return a.serve(w, r)
 		})
 	}
 	return assets
 }
 
-// serveAsset answers with a file of ours, or one of Swagger UI's, which are packed
-// with gzip and unpacked only for the rare client that can't do it.
-func serveAsset(w http.ResponseWriter, r *http.Request, name, contentType string) error {
-	if body, err := docsFiles.ReadFile("docspage/" + name); err == nil {
-		newDocument(contentType, body, metadataCaching).ServeHTTP(w, r)
-		return nil
+// asset is a file that the page loads.
+type asset struct {
+	document
+	packed bool // with gzip
+}
+
+// own reads a file of ours.
+func own(name, contentType string) func() (asset, error) {
+	return func() (asset, error) {
+		body, err := docsFiles.ReadFile("docspage/" + name)
+		return asset{document: newDocument(contentType, body, metadataCaching)}, err
 	}
-	packed, err := static.FS.ReadFile(name + ".gz")
-	if err != nil {
-		return fmt.Errorf("reading an asset of Swagger UI: %w", err)
+}
+
+// packaged reads a file of Swagger UI, which come packed.
+func packaged(name, contentType string) func() (asset, error) {
+	return func() (asset, error) {
+		body, err := static.FS.ReadFile(name + ".gz")
+		return asset{newDocument(contentType, body, metadataCaching), true}, err
 	}
-	w.Header().Add("Vary", "Accept-Encoding") // CORS may have added Origin
-	if acceptsGzip(r.Header.Values("Accept-Encoding")) {
-		w.Header().Set("Content-Encoding", "gzip")
-		newDocument(contentType, packed, metadataCaching).ServeHTTP(w, r)
-		return nil
+}
+
+// serve answers with the asset, unpacked for the rare client that can't do it.
+func (a asset) serve(w http.ResponseWriter, r *http.Request) error {
+	d := a.document
+	if a.packed {
+		w.Header().Add("Vary", "Accept-Encoding") // CORS may have added Origin
+		if weights(r.Header.Values("Accept-Encoding"))["gzip"] > 0 {
+			w.Header().Set("Content-Encoding", "gzip")
+		} else {
+			body, err := unpack(d.body)
+			if err != nil {
+				return fmt.Errorf("unpacking an asset: %w", err)
+			}
+			d = newDocument(d.contentType, body, d.caching)
+		}
 	}
-	unpacked, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		return fmt.Errorf("unpacking %s: %w", name, err)
-	}
-	body, err := io.ReadAll(unpacked)
-	if err != nil {
-		return fmt.Errorf("unpacking %s: %w", name, err)
-	}
-	newDocument(contentType, body, metadataCaching).ServeHTTP(w, r)
+	d.ServeHTTP(w, r)
 	return nil
 }
 
-// acceptsGzip reports whether Accept-Encoding names gzip without refusing it
-// (RFC 9110, section 12.5.3).
-func acceptsGzip(accept []string) bool {
-	for item := range strings.SplitSeq(strings.Join(accept, ","), ",") {
-		coding, weight, _ := strings.Cut(item, ";")
-		if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
-			q := strings.ReplaceAll(weight, " ", "")
-			return q != "q=0" && !strings.HasPrefix(q, "q=0.000") && q != "q=0.0" && q != "q=0.00"
-		}
+func unpack(packed []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, err
 	}
-	return false
+	return io.ReadAll(r)
 }

@@ -3,6 +3,7 @@ package handlers
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -36,6 +37,11 @@ var (
 	errNoRoute     = &provider.Problem{Status: http.StatusNotFound, Code: "not_found", Description: "There is nothing at this path."}
 	errMethod      = &provider.Problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Description: "This path takes only the methods in the Allow header."}
 )
+
+// badRequest refuses a request that can't be understood.
+func badRequest(format string, args ...any) error {
+	return &provider.Problem{Status: http.StatusBadRequest, Code: "invalid_request", Description: fmt.Sprintf(format, args...)}
+}
 
 // handler is an http.HandlerFunc that leaves its errors to fail.
 type handler func(w http.ResponseWriter, r *http.Request) error

@@ -1,11 +1,9 @@
 package handlers
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 
-	"github.com/usher-oauth/usher/provider"
 	"github.com/usher-oauth/usher/resource"
 	"github.com/usher-oauth/usher/scope"
 )
@@ -59,24 +57,20 @@ func (s *server) demanded(rawQuery string) (*resource.Resource, []string, error)
 	}
 	query, err := url.ParseQuery(rawQuery)
 	if err != nil {
-		return nil, nil, errQuery("The query is not validly encoded.")
+		return nil, nil, badRequest("The query is not validly encoded.")
 	}
 	for _, name := range []string{"scope", "audience"} {
 		if len(query[name]) > 1 {
-			return nil, nil, errQuery("Parameter %q must not be repeated.", name)
+			return nil, nil, badRequest("Parameter %q must not be repeated.", name)
 		}
 	}
 	scopes, err := scope.Parse(query.Get("scope"))
 	if err != nil {
-		return nil, nil, errQuery("Parameter \"scope\" is malformed: names of printable ASCII characters, separated by spaces.")
+		return nil, nil, badRequest("Parameter \"scope\" is malformed: names of printable ASCII characters, separated by spaces.")
 	}
 	guard := s.guard
 	if audience := query.Get("audience"); audience != "" {
 		guard = guard.For(audience)
 	}
 	return guard, scopes, nil
-}
-
-func errQuery(format string, args ...any) error {
-	return &provider.Problem{Status: http.StatusBadRequest, Code: "invalid_request", Description: fmt.Sprintf(format, args...)}
 }

@@ -1,11 +1,6 @@
 package handlers
 
-import (
-	"mime"
-	"net/http"
-	"strconv"
-	"strings"
-)
+import "net/http"
 
 // contentSignedIntrospection is the media type of RFC 9701, section 5.
 const contentSignedIntrospection = "application/token-introspection+jwt"
@@ -36,26 +31,6 @@ func (s *server) introspect(w http.ResponseWriter, r *http.Request) error {
 // if it names both (RFC 9110, section 12.5.1). A range such as */* is content with
 // JSON, which is what every caller of RFC 7662 understands.
 func wantsSigned(accept []string) bool {
-	signed, plain := 0.0, 0.0
-	for _, list := range accept {
-		for item := range strings.SplitSeq(list, ",") {
-			kind, params, err := mime.ParseMediaType(item)
-			if err != nil {
-				continue
-			}
-			weight := 1.0
-			if q, given := params["q"]; given {
-				if weight, err = strconv.ParseFloat(q, 64); err != nil {
-					continue
-				}
-			}
-			switch kind {
-			case contentSignedIntrospection:
-				signed = weight
-			case contentJSON:
-				plain = weight
-			}
-		}
-	}
-	return signed > 0 && signed >= plain
+	w := weights(accept)
+	return w[contentSignedIntrospection] > 0 && w[contentSignedIntrospection] >= w[contentJSON]
 }

@@ -46,7 +46,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 		maps.Copy(a.Header(), s.header)
 		id := rand.Text()
 		a.Header().Set(requestIDHeader, id)
-		record := &audit.Record{Address: s.client(r).String(), Request: id}
+		record := &audit.Record{Request: id}
 		r = r.WithContext(audit.With(r.Context(), record))
 		s.metrics.inFlight.Inc()
 		defer func() {
@@ -92,14 +92,18 @@ func (s *server) rescue(a *answer, r *http.Request, v any) (abort bool) {
 // line has the route, not the path, and neither query nor body: those may hold
 // secrets.
 func (s *server) record(a *answer, r *http.Request, record *audit.Record, took time.Duration) {
-	s.Audit.Write(time.Now(), record)
 	s.metrics.count(r.Pattern, r.Method, a.code(), took)
 	level := slog.LevelInfo
 	switch r.Pattern {
 	case "/healthz", "/readyz", "/metrics": // asked every few seconds by machines
 		level = slog.LevelDebug
 	}
-	if !s.Log.Enabled(r.Context(), level) {
+	logged := s.Log.Enabled(r.Context(), level)
+	if logged || s.Audit != nil {
+		record.Address = s.client(r).String()
+	}
+	s.Audit.Write(time.Now(), record)
+	if !logged {
 		return
 	}
 	attrs := append(make([]slog.Attr, 0, 20),

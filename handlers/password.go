@@ -51,26 +51,22 @@ func parsePasswordChange(contentType string, body []byte) (passwordChange, error
 		// The decoder puts U+FFFD for what is not Unicode, and so would set
 		// another password than was sent.
 		if !utf8.Valid(body) || json.Unmarshal(body, &c) != nil || strings.ContainsRune(c.Current+c.New, utf8.RuneError) {
-			return c, badPasswordChange("The body must be a JSON object with the strings current_password and new_password.")
+			return c, badRequest("The body must be a JSON object with the strings current_password and new_password.")
 		}
 	case "application/x-www-form-urlencoded":
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
-			return c, badPasswordChange("The body is not a well-formed form.")
+			return c, badRequest("The body is not a well-formed form.")
 		}
 		if len(form["current_password"]) > 1 || len(form["new_password"]) > 1 {
-			return c, badPasswordChange("current_password and new_password may each stand only once.")
+			return c, badRequest("current_password and new_password may each stand only once.")
 		}
 		c.Current, c.New = form.Get("current_password"), form.Get("new_password")
 	default:
 		return c, errPasswordType
 	}
 	if c.Current == "" || c.New == "" {
-		return c, badPasswordChange("Both current_password and new_password are needed.")
+		return c, badRequest("Both current_password and new_password are needed.")
 	}
 	return c, nil
-}
-
-func badPasswordChange(description string) error {
-	return &provider.Problem{Status: http.StatusBadRequest, Code: "invalid_request", Description: description}
 }
