@@ -110,25 +110,26 @@ func lockLane(ctx context.Context, q querier, g Guess) (lane, error) {
 
 // save writes a lane that lockLane has read.
 func (l *lane) save(ctx context.Context, q querier, g Guess) error {
-	_, err := q.exec(ctx, `UPDATE throttle_lanes SET failures = $1, delay = $2, blocked_until = $3, forget_at = $4, tried = $5,
-			repeats_until = $6, known_until = $7, home_until = $8, expires_at = $9
-		WHERE account = $10 AND network = $11`,
-		l.failures, l.delay, l.blockedUntil, l.forgetAt, joined(l.tried),
-		l.repeatsUntil, l.knownUntil, l.homeUntil, l.expires(), g.Account, g.Network)
+	_, err := q.exec(ctx, putLane, append(l.values(), l.expires(), g.Account, g.Network)...)
 	return err
+}
+
+// putLane takes the values of a lane, when it expires, and whose it is.
+const putLane = `UPDATE throttle_lanes SET failures = $1, delay = $2, blocked_until = $3, forget_at = $4, tried = $5,
+		repeats_until = $6, known_until = $7, home_until = $8, expires_at = $9
+	WHERE account = $10 AND network = $11`
+
+// values are in the order of laneColumns.
+func (l *lane) values() []any {
+	return []any{l.failures, l.delay, l.blockedUntil, l.forgetAt, joined(l.tried), l.repeatsUntil, l.knownUntil, l.homeUntil}
 }
 
 // swap writes next in the place of l, in one statement, unless the lane is another by
 // now. Few change at once, and then lockLane has them wait for each other.
 func (l *lane) swap(ctx context.Context, exec func(context.Context, string, ...any) (int64, error), g Guess, next lane) (won bool, err error) {
-	n, err := exec(ctx, `UPDATE throttle_lanes SET failures = $1, delay = $2, blocked_until = $3, forget_at = $4, tried = $5,
-			repeats_until = $6, known_until = $7, home_until = $8, expires_at = $9
-		WHERE account = $10 AND network = $11 AND failures = $12 AND delay = $13 AND blocked_until = $14 AND forget_at = $15
-			AND tried = $16 AND repeats_until = $17 AND known_until = $18 AND home_until = $19`,
-		next.failures, next.delay, next.blockedUntil, next.forgetAt, joined(next.tried),
-		next.repeatsUntil, next.knownUntil, next.homeUntil, next.expires(), g.Account, g.Network,
-		l.failures, l.delay, l.blockedUntil, l.forgetAt,
-		joined(l.tried), l.repeatsUntil, l.knownUntil, l.homeUntil)
+	args := append(next.values(), next.expires(), g.Account, g.Network)
+	n, err := exec(ctx, putLane+` AND failures = $12 AND delay = $13 AND blocked_until = $14 AND forget_at = $15
+		AND tried = $16 AND repeats_until = $17 AND known_until = $18 AND home_until = $19`, append(args, l.values()...)...)
 	return n == 1, err
 }
 
