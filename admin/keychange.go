@@ -62,19 +62,9 @@ func (k *Keys) change(ctx context.Context, plan planner) ([]keys.Key, error) {
 	return changed, err
 }
 
-// plan calls do with the ring of now, again where another node was quicker to
-// change it than do.
+// plan is attempt with the ring that the keys make.
 func (k *Keys) plan(ctx context.Context, do func(version int64, ring *keys.Ring, now time.Time, n needs) error) error {
-	return retry(func() error {
-		rows, version, err := k.rows(ctx)
-		if err != nil {
-			return err
-		}
-		n, err := k.needs(ctx)
-		if err != nil {
-			return err
-		}
-		now := k.now()
+	return k.attempt(ctx, func(version int64, rows []storage.SigningKey, now time.Time, n needs) error {
 		ring, err := k.ring(rows, now)
 		if err != nil {
 			return err
@@ -83,20 +73,29 @@ func (k *Keys) plan(ctx context.Context, do func(version int64, ring *keys.Ring,
 	})
 }
 
+// attempt calls do with the keys as they are stored now, and again where another node
+// was quicker to change them than do. It need not wait: each conflict means that
+// somebody else is done.
+func (k *Keys) attempt(ctx context.Context, do func(version int64, rows []storage.SigningKey, now time.Time, n needs) error) error {
+	const tries = 10
+	for try := 1; ; try++ {
+		rows, version, err := k.rows(ctx)
+		if err != nil {
+			return err
+		}
+		n, err := k.needs(ctx)
+		if err != nil {
+			return err
+		}
+		if err := do(version, rows, k.now(), n); try == tries || !errors.Is(err, storage.ErrConflict) {
+			return err
+		}
+	}
+}
+
 func (k *Keys) save(ctx context.Context, version int64, rows []storage.SigningKey) error {
 	if err := k.Store.SaveSigningKeys(ctx, version, rows...); err != nil {
 		return fmt.Errorf("saving signing keys: %w", err)
 	}
 	return nil
-}
-
-// retry repeats a change that another node was quicker with. It need not wait:
-// each conflict means that somebody else is done.
-func retry(change func() error) error {
-	const tries = 10
-	for try := 1; ; try++ {
-		if err := change(); try == tries || !errors.Is(err, storage.ErrConflict) {
-			return err
-		}
-	}
 }

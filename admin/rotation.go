@@ -126,16 +126,7 @@ func (k *Keys) rotate(ctx context.Context, plan planner) (keys.Key, error) {
 // working. An empty alg is that of the key that signed.
 func (k *Keys) RotateNow(ctx context.Context, alg keys.Algorithm) (keys.Key, error) {
 	var made keys.Key
-	err := retry(func() error {
-		rows, version, err := k.rows(ctx)
-		if err != nil {
-			return err
-		}
-		n, err := k.needs(ctx)
-		if err != nil {
-			return err
-		}
-		now := k.now()
+	err := k.attempt(ctx, func(version int64, rows []storage.SigningKey, now time.Time, n needs) error {
 		var opened []keys.Key
 		var unopened []storage.SigningKey
 		for _, row := range rows {
