@@ -26,7 +26,7 @@ func allowOrigins(origins []string, next http.Handler) (http.Handler, error) {
 		return next, nil
 	}
 	for _, o := range origins {
-		if !isOrigin(o) {
+		if !IsOrigin(o) {
 			return nil, fmt.Errorf(`CORS origin %q is neither "*" nor of the form https://host or https://host:port`, o)
 		}
 	}
@@ -64,11 +64,11 @@ func sortRequestHeaders(h http.Header) {
 	h.Set(asked, strings.Join(slices.Compact(names), ","))
 }
 
-// isOrigin reports whether browsers could send o as an Origin (RFC 6454,
+// IsOrigin reports whether browsers could send o as an Origin (RFC 6454,
 // section 6.2), or o stands for all. A slash at the end is the usual mistake,
 // and would never match. A pattern, which package cors would take, is refused:
 // what it lets in is easily more than was meant.
-func isOrigin(o string) bool {
+func IsOrigin(o string) bool {
 	if o == "*" {
 		return true
 	}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -47,7 +45,7 @@ func (w world) recorded(command *kong.Context, run func() error) error {
 		Actor: operator(), Object: object(command),
 	}
 	if err != nil {
-		r.Outcome, r.Reason = audit.Refused, oneLine(err)
+		r.Outcome, r.Reason = audit.Refused, strings.Join(strings.Fields(worded(err)), " ")
 	}
 	w.audit.Write(time.Now(), r)
 	return err
@@ -81,11 +79,4 @@ func operator() string {
 		return by + " as " + name
 	}
 	return name
-}
-
-func oneLine(err error) string {
-	if errors.Is(err, context.Canceled) {
-		return "interrupted"
-	}
-	return strings.Join(strings.Fields(err.Error()), " ")
 }

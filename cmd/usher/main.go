@@ -126,10 +126,7 @@ func withHint(err error) error {
 
 // fail reports err, one line for each fault in it, and returns the exit status.
 func (w world) fail(err error) int {
-	if errors.Is(err, context.Canceled) {
-		err = errors.New("interrupted")
-	}
-	for line := range strings.Lines(err.Error()) {
+	for line := range strings.Lines(worded(err)) {
 		if line = strings.TrimSpace(line); line != "" {
 			fmt.Fprintln(w.stderr, "usher: "+line)
 		}
@@ -139,6 +136,14 @@ func (w world) fail(err error) int {
 		return 2
 	}
 	return 1
+}
+
+// worded is the text of an error as an operator is told it.
+func worded(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "interrupted"
+	}
+	return err.Error()
 }
 
 // help is `usher help`.

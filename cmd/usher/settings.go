@@ -7,11 +7,10 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/usher-oauth/usher/handlers"
 	"github.com/usher-oauth/usher/keys"
 )
 
@@ -82,7 +81,7 @@ func (s *settings) parse(database databaseFlag) (parsed, error) {
 		p.proxies = append(p.proxies, network)
 	}
 	for _, origin := range s.CORSOrigins {
-		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Host == "" || strings.Contains(origin, "*") || u.Scheme+"://"+u.Host != origin) {
+		if !handlers.IsOrigin(origin) {
 			fault(usagef("--cors-origins %q: write an origin as https://HOST or https://HOST:PORT, or * for all", origin))
 		}
 	}
