@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"runtime"
@@ -115,18 +114,6 @@ func (s *server) listen(ctx context.Context) (err error) {
 	// --addr may name any host; the issuer it makes has to obey the rules too.
 	s.issuer = s.url
 	return checkIssuer(s.issuer, s.AllowHTTP)
-}
-
-// listen opens a socket for the address that flag named.
-func listen(ctx context.Context, flag, addr, alternative string) (net.Listener, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s is in use by another process: choose another address with %s%s", addr, flag, alternative)
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", flag, err)
-	}
-	return l, nil
 }
 
 func (s *server) openStore(ctx context.Context) (err error) {
@@ -267,52 +254,6 @@ func (s *server) run(ctx context.Context, started func() error) error {
 	}
 	s.log.InfoContext(ctx, "stopped")
 	return nil
-}
-
-// reload opens the audit log anew and reads the certificate again at each signal, for
-// the one may have been moved away and the other renewed.
-func (s *server) reload(ctx context.Context, signals <-chan os.Signal) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-signals:
-		}
-		err := s.audit.Reopen()
-		if s.tls != nil {
-			err = errors.Join(err, s.tls.read())
-		}
-		if err != nil {
-			s.log.ErrorContext(ctx, "reloading did not work; what was there before stays", "err", err)
-			continue
-		}
-		s.log.InfoContext(ctx, "reloaded the audit log and the certificate, where there are any")
-	}
-}
-
-// answer serves requests of l until the server is shut down.
-func answer(srv *http.Server, l net.Listener) (err error) {
-	if srv.TLSConfig != nil {
-		err = srv.ServeTLS(l, "", "")
-	} else {
-		err = srv.Serve(l)
-	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return fmt.Errorf("serving %s: %w", l.Addr(), err)
-}
-
-// drain lets requests in flight finish, and cuts off those that take too long.
-func drain(srv *http.Server, timeout time.Duration) error {
-	// Its own context: the one of the server has just ended.
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	err := srv.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return errors.Join(fmt.Errorf("requests in flight were cut off: they took longer than the %s of --shutdown-timeout", timeout), srv.Close())
-	}
-	return err
 }
 
 // close takes down what open built, in the opposite order.

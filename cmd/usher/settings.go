@@ -1,13 +1,11 @@
 package main
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
-	"sync/atomic"
 	"time"
 
 	"github.com/usher-oauth/usher/handlers"
@@ -105,44 +103,6 @@ func (s *settings) checkLives(fault func(error)) {
 	if s.ShutdownTimeout < 0 {
 		fault(fmt.Errorf("--shutdown-timeout %s: choose 0s or more", s.ShutdownTimeout))
 	}
-}
-
-// keyPair is what TLS is served with, until it is read anew.
-type keyPair struct {
-	certFile, keyFile string
-	now               atomic.Pointer[tls.Certificate]
-}
-
-// read reads the files. Where that fails the certificate of before stays.
-func (c *keyPair) read() error {
-	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
-	if err != nil {
-		return fmt.Errorf("reading the certificate of --tls-cert and --tls-key: %w", err)
-	}
-	c.now.Store(&pair)
-	return nil
-}
-
-// config serves whatever the certificate is when a client comes.
-func (c *keyPair) config() *tls.Config {
-	return &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.now.Load(), nil },
-	}
-}
-
-// loadTLS reads the certificate, if there is one.
-func (s *settings) loadTLS() (*keyPair, error) {
-	switch {
-	case s.TLSCert == "" && s.TLSKey == "":
-		return nil, nil
-	case s.TLSKey == "":
-		return nil, usagef("--tls-cert needs --tls-key beside it")
-	case s.TLSCert == "":
-		return nil, usagef("--tls-key needs --tls-cert beside it")
-	}
-	c := &keyPair{certFile: s.TLSCert, keyFile: s.TLSKey}
-	return c, c.read()
 }
 
 // checkAddr tells whether an address can be listened on, as far as its form goes.
