@@ -146,11 +146,7 @@ func TestRotationsOfLinesBreakNoCachingVerifier(t *testing.T) {
 	t.Parallel()
 	const life, step = 2 * time.Minute, 47 * time.Second
 	s := audienceServer(t, func(c *provider.Config) { c.AccessTokenTTL = life })
-	nodes := []*provider.Provider{s.Provider, s.node(), s.node()}
-	verifiers := make([]*verifier, 7)
-	for i := range verifiers {
-		verifiers[i] = &verifier{node: nodes[i%3], clock: s.clock}
-	}
+	nodes, verifiers := s.threeNodes()
 	type issued struct {
 		token string
 		until time.Time

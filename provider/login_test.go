@@ -17,16 +17,22 @@ import (
 // nowhere is the address of a peer that has none.
 var nowhere netip.Addr
 
+// addRefused adds users whom no password lets in: disabled, and hashless.
+func (s *server) addRefused() {
+	s.t.Helper()
+	s.addUser("disabled", "profile")
+	if err := s.store.DisableUser(s.t.Context(), "disabled"); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.store.CreateUser(s.t.Context(), storage.User{Username: "hashless", Scopes: []string{"profile"}}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 func TestEveryRefusedLoginLooksAlike(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	s.addUser("disabled", "profile")
-	if err := s.store.DisableUser(t.Context(), "disabled"); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.store.CreateUser(t.Context(), storage.User{Username: "hashless", Scopes: []string{"profile"}}); err != nil {
-		t.Fatal(err)
-	}
+	s.addRefused()
 	_, want := s.token("grant_type", "password", "username", "nobody", "password", password)
 	wantProblem(t, want, 400, "invalid_grant")
 	if got := wantProblem(t, want, 400, "invalid_grant").Description; got != "Incorrect username or password" {

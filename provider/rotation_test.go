@@ -36,17 +36,24 @@ func (v *verifier) verify(t *testing.T, token string) error {
 	return err
 }
 
+// threeNodes returns them and seven verifiers, who read the keys of one each.
+func (s *server) threeNodes() ([]*provider.Provider, []*verifier) {
+	s.t.Helper()
+	nodes := []*provider.Provider{s.Provider, s.node(), s.node()}
+	verifiers := make([]*verifier, 7)
+	for i := range verifiers {
+		verifiers[i] = &verifier{node: nodes[i%3], clock: s.clock}
+	}
+	return nodes, verifiers
+}
+
 // Fifty rotations under verifiers that honour the cache headers, over three nodes:
 // every token is verified by every one of them for as long as it lives.
 func TestFiftyRotationsBreakNoCachingVerifier(t *testing.T) {
 	t.Parallel()
 	const ttl, step = 2 * time.Minute, 47 * time.Second
 	s := newServer(t, func(c *provider.Config) { c.AccessTokenTTL = ttl })
-	nodes := []*provider.Provider{s.Provider, s.node(), s.node()}
-	verifiers := make([]*verifier, 7)
-	for i := range verifiers {
-		verifiers[i] = &verifier{node: nodes[i%3], clock: s.clock}
-	}
+	nodes, verifiers := s.threeNodes()
 	type issued struct {
 		token string
 		at    time.Time

@@ -48,13 +48,7 @@ func wantThrottled(t testing.TB, err error, after time.Duration) {
 func TestThrottlingTellsNoNameFromAnother(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	s.addUser("disabled", "profile")
-	if err := s.store.DisableUser(t.Context(), "disabled"); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.store.CreateUser(t.Context(), storage.User{Username: "hashless", Scopes: []string{"profile"}}); err != nil {
-		t.Fatal(err)
-	}
+	s.addRefused()
 	story := func(name string, network int) string {
 		var told strings.Builder
 		for i := range storage.FreeGuesses + 5 {

@@ -15,9 +15,8 @@ import (
 	"github.com/usher-oauth/usher/internal/postgrestest"
 )
 
-// guess tries a password from an address that a trusted proxy names, and returns
-// the answer.
-func (s *testServer) guess(from, username, word string) *http.Response {
+// guessing is a login with a password, from an address that a trusted proxy names.
+func (s *testServer) guessing(from, username, word string) *http.Request {
 	s.t.Helper()
 	form := url.Values{"grant_type": {"password"}, "username": {username}, "password": {word}}
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.URL+"/token", strings.NewReader(form.Encode()))
@@ -26,7 +25,13 @@ func (s *testServer) guess(from, username, word string) *http.Response {
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("X-Forwarded-For", from)
-	res, err := http.DefaultClient.Do(req)
+	return req
+}
+
+// guess tries a password and returns the answer.
+func (s *testServer) guess(from, username, word string) *http.Response {
+	s.t.Helper()
+	res, err := http.DefaultClient.Do(s.guessing(from, username, word))
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -124,13 +123,7 @@ func (c *timed) against(other *timed, n int) float64 {
 // refusal measures a login that is refused.
 func (s *testServer) refusal(from, username, word string) time.Duration {
 	s.t.Helper()
-	form := url.Values{"grant_type": {"password"}, "username": {username}, "password": {word}}
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.URL+"/token", strings.NewReader(form.Encode()))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("X-Forwarded-For", from)
+	req := s.guessing(from, username, word)
 	start := time.Now()
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
