@@ -39,7 +39,7 @@ func (e *examination) examineEndpoint(ctx context.Context, check, address string
 	a, err := e.web.post(ctx, here, "")
 	if err != nil {
 		s := explain(err, here, e.Now())
-		e.fail(check, fmt.Sprintf("%s: %s", plain(address), s.found), s.fix)
+		e.fail(check, fmt.Sprintf("%s: %s", plain(here), s.found), s.fix)
 		return answer{}, false
 	}
 	if found, fix := e.obstructed(a, here); found != "" {
@@ -49,7 +49,7 @@ func (e *examination) examineEndpoint(ctx context.Context, check, address string
 	if !beneath(address, e.self) {
 		e.warn(check, fmt.Sprintf("%s is not beneath the issuer", plain(address)), "fine where the server is meant to be in two places; else give the one public URL by --issuer")
 	} else {
-		e.ok(check, "%s answers", plain(address))
+		e.ok(check, "%s answers", plain(here))
 	}
 	return a, true
 }

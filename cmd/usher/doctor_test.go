@@ -67,6 +67,7 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 	}{
 		"an expired certificate": {secure, []string{secure.URL}, "FAIL  tls        the certificate of "},
 		"another issuer":         {plain, []string{plain.URL}, `the server calls itself "https://auth.example.com"`},
+		"what it asked":          {plain, []string{plain.URL}, plain.URL + "/token answers"},
 		"another database":       {plain, []string{plain.URL, "--database", "sqlite:" + filepath.Join(secure.Dir, "usher.db")}, "the server is on another database"},
 	} {
 		t.Run(name, func(t *testing.T) {
