@@ -93,20 +93,20 @@ func explainTLS(err error, host, at string, now time.Time) (silence, bool) {
 		s.fix = "put the clock of this machine right, or wait"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		s.found = fmt.Sprintf("the certificate of %s expired %s (%s)", at, relative(invalid.Cert.NotAfter, now), stamp(invalid.Cert.NotAfter))
-		s.fix = "renew it, then restart what serves it: usher reads --tls-cert only at its start"
+		s.fix = "renew it, then let what serves it read it: usher does so at its start and at a SIGHUP"
 	case errors.As(err, &name):
 		s.found = fmt.Sprintf("the certificate of %s is for %s, not for %s", at, namesOf(name.Certificate), plain(host))
 		s.fix = "get one for this name, or give the URL with a name it has"
 	case errors.As(err, &unknown) && unknown.Cert != nil && unknown.Cert.Issuer.String() == unknown.Cert.Subject.String():
 		s.found = fmt.Sprintf("the certificate of %s is signed by itself, so nobody vouches for it", at)
-		s.fix = "get one from a CA, or add it to what clients trust (here: SSL_CERT_FILE=its.pem usher doctor …)"
+		s.fix = "get one from a CA, or add it to what clients trust (here: SSL_CERT_FILE=its.pem usher …)"
 	case errors.As(err, &unknown):
 		issuer := "a CA"
 		if unknown.Cert != nil {
 			issuer = quoted(unknown.Cert.Issuer.CommonName)
 		}
 		s.found = fmt.Sprintf("the certificate of %s is signed by %s, whom this machine does not know", at, issuer)
-		s.fix = "serve the intermediate certificates too (the full chain in --tls-cert), or add the CA to what clients trust (here: SSL_CERT_FILE=ca.pem usher doctor …)"
+		s.fix = "serve the intermediate certificates too (the full chain in --tls-cert), or add the CA to what clients trust (here: SSL_CERT_FILE=ca.pem usher …)"
 	case errors.As(err, &invalid):
 		s.found = fmt.Sprintf("the certificate of %s can't be used: %s", at, plain(strings.TrimPrefix(invalid.Error(), "x509: ")))
 		s.fix = "get another certificate"

@@ -63,7 +63,7 @@ var unreached = []broken{
 		"an expired certificate", served(func(c *x509.Certificate) {
 			c.NotBefore, c.NotAfter = time.Now().Add(-90*24*time.Hour), time.Now().Add(-3*24*time.Hour-time.Hour)
 		}), nil,
-		only("tls"), fails, "expired 3 days ago", "renew it",
+		only("tls"), fails, "expired 3 days ago", "SIGHUP",
 	},
 	{
 		"a certificate of tomorrow", served(func(c *x509.Certificate) { c.NotBefore = time.Now().Add(24 * time.Hour) }), nil,
