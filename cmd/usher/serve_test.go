@@ -256,7 +256,7 @@ func TestSecondSignalKills(t *testing.T) {
 func TestServeChecksTheDefaultClient(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "serve", "--default-client", "web")
-	if !strings.Contains(s.Logs(), "the default client does not exist yet") {
+	if !strings.Contains(s.Logs(), "usher client add web --public") {
 		t.Errorf("got no warning:\n%s", s.Logs())
 	}
 	s.usher("client", "add", "web", "--grants", "password")
