@@ -80,7 +80,11 @@ func ready(ctx context.Context, client *http.Client, target string) error {
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
 		body, _ := io.ReadAll(io.LimitReader(res.Body, 200)) // whatever it says is better than nothing
-		return fmt.Errorf("not ready: %s answers %s: %s", target, res.Status, cell(strings.TrimSpace(string(body))))
+		hint := ""
+		if res.StatusCode == http.StatusBadRequest && req.URL.Scheme == "http" {
+			hint = " (for https give --tls-cert or --url)"
+		}
+		return fmt.Errorf("not ready: %s answers %s: %s%s", target, res.Status, cell(strings.TrimSpace(string(body))), hint)
 	}
 	return nil
 }

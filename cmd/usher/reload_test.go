@@ -36,6 +36,9 @@ func TestServeOverTLS(t *testing.T) {
 		t.Errorf("got %s %s, want 200 over HTTP/2", res.Proto, res.Status)
 	}
 	s.usher("healthcheck", "--addr", strings.TrimPrefix(s.URL, "https://"), "--tls-cert", cert)
+	if got := s.ask("", "healthcheck", "--addr", strings.TrimPrefix(s.URL, "https://")); got.status != 1 || !strings.Contains(got.stderr, "for https give --tls-cert") {
+		t.Errorf("healthcheck over http: got exit status %d and %q", got.status, got.stderr)
+	}
 }
 
 // A renewed certificate is taken up at SIGHUP; one that can't be read changes nothing.
