@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -37,6 +38,9 @@ func (c *userImport) Run(ctx context.Context, w world) error {
 		bar := newBar(w, len(imported))
 		n, err := (&admin.Users{Store: s, Pool: pool}).Import(ctx, imported, c.Update, bar.set)
 		bar.clear()
+		if errors.Is(err, storage.ErrExists) {
+			return fmt.Errorf("%w with --update (nothing was imported)", err)
+		}
 		if err != nil {
 			return fmt.Errorf("%w (nothing was imported)", err)
 		}
