@@ -80,7 +80,7 @@ func (s *settings) parse(database databaseFlag) (parsed, error) {
 	}
 	for _, origin := range s.CORSOrigins {
 		if !handlers.IsOrigin(origin) {
-			fault(usagef("--cors-origins %q: write an origin as https://HOST or https://HOST:PORT, or * for all", origin))
+			fault(usagef("--cors-origins %q: write an origin as https://HOST or https://HOST:PORT, without a slash at the end, or * for all", origin))
 		}
 	}
 	var err error
@@ -109,6 +109,8 @@ func (s *settings) checkLives(fault func(error)) {
 func checkAddr(flag, addr string) error {
 	if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
 		return usagef("%s %q: write it as HOST:PORT, such as 127.0.0.1:8000 or :8000", flag, addr)
+	} else if _, err := net.LookupPort("tcp", port); err != nil {
+		return usagef("%s %q: there is no port %s", flag, addr, port)
 	}
 	return nil
 }
