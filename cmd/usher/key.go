@@ -34,7 +34,7 @@ func (f keyFlags) withKeys(ctx context.Context, w world, create bool, do func(*a
 		if err != nil {
 			return err
 		}
-		return do(&admin.Keys{Store: s, Master: master})
+		return otherMaster(do(&admin.Keys{Store: s, Master: master}))
 	})
 }
 

@@ -58,6 +58,14 @@ func (f masterFlag) load(ctx context.Context, store *storage.Store, say func(slo
 	return readMaster(path, say)
 }
 
+// otherMaster adds to an error about another master key what to give.
+func otherMaster(err error) error {
+	if errors.Is(err, keys.ErrOtherMaster) {
+		return fmt.Errorf("%w (--master-key-file names the file, usher key rotate --now rotates at once)", err)
+	}
+	return err
+}
+
 // readMaster reads a master key file.
 func readMaster(path string, say func(slog.Level, string)) (*keys.Master, error) {
 	f, err := os.Open(path)

@@ -137,7 +137,7 @@ func (s *server) openKeys(ctx context.Context) (err error) {
 		s.log.InfoContext(ctx, "signing keys", "note", changed)
 		s.audit.Write(time.Now(), &audit.Record{Event: "key.ensure", Outcome: audit.OK, Actor: "serve", Object: changed})
 	}
-	return err
+	return otherMaster(err)
 }
 
 // build makes the provider and, on top of it, the handlers.
