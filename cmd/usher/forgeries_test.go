@@ -39,33 +39,43 @@ func forgedTokensAreRefused(t *testing.T, s *testServer) {
 		t.Fatalf("got %d forgeries, want the whole list", len(forgeries))
 	}
 	for _, f := range forgeries {
-		t.Run(f.Name, func(t *testing.T) {
-			form := url.Values{"token": {f.Token}}
-			status, body := s.post("/introspect", "rs", rs.Secret, form)
-			switch {
-			case f.Token == "":
-				if status != http.StatusBadRequest {
-					t.Errorf("introspection: got %d %s, want 400", status, body)
-				}
-			case len(f.Token) > 60<<10:
-				if status != http.StatusRequestEntityTooLarge {
-					t.Errorf("introspection: got %d %s, want 413", status, body)
-				}
-			case status != http.StatusOK || strings.TrimSpace(body) != `{"active":false}`:
-				t.Errorf("introspection: got %d %s, want inactive and nothing else", status, body)
-			}
-			if !f.InHeader() {
-				return
-			}
-			for _, path := range []string{"/users/me", "/protected", "/verify"} {
-				if status, body := s.get(s.URL+path, f.Token); status != http.StatusUnauthorized && status != http.StatusRequestHeaderFieldsTooLarge {
-					t.Errorf("%s: got %d %s, want 401", path, status, body)
-				}
-			}
-			if status, body := s.post("/revoke", "", "", url.Values{"token": {f.Token}, "client_id": {"web"}}); status >= 500 {
-				t.Errorf("revocation: got %d %s", status, body)
-			}
-		})
+		t.Run(f.Name, func(t *testing.T) { s.refuses(t, rs.Secret, f) })
 	}
 	s.wants(http.StatusOK, valid, "the token they were made of")
+}
+
+// refuses demands that a forgery is refused wherever tokens are taken. The client rs
+// may introspect with that secret.
+func (s *testServer) refuses(t *testing.T, secret string, f keystest.Forgery) {
+	t.Helper()
+	status, body := s.post("/introspect", "rs", secret, url.Values{"token": {f.Token}})
+	switch {
+	case f.Token == "":
+		if status != http.StatusBadRequest {
+			t.Errorf("introspection: got %d %s, want 400", status, body)
+		}
+	case len(f.Token) > 60<<10:
+		if status != http.StatusRequestEntityTooLarge {
+			t.Errorf("introspection: got %d %s, want 413", status, body)
+		}
+	case status != http.StatusOK || strings.TrimSpace(body) != `{"active":false}`:
+		t.Errorf("introspection: got %d %s, want inactive and nothing else", status, body)
+	}
+	s.refusesBearer(t, f)
+	if status, body := s.post("/revoke", "", "", url.Values{"token": {f.Token}, "client_id": {"web"}}); status >= 500 {
+		t.Errorf("revocation: got %d %s", status, body)
+	}
+}
+
+// refusesBearer demands that a forgery opens no resource.
+func (s *testServer) refusesBearer(t *testing.T, f keystest.Forgery) {
+	t.Helper()
+	if !f.InHeader() {
+		return
+	}
+	for _, path := range []string{"/users/me", "/protected", "/verify"} {
+		if status, body := s.get(s.URL+path, f.Token); status != http.StatusUnauthorized && status != http.StatusRequestHeaderFieldsTooLarge {
+			t.Errorf("%s: got %d %s, want 401", path, status, body)
+		}
+	}
 }
