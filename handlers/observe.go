@@ -57,6 +57,12 @@ func (s *server) observe(next http.Handler) http.Handler {
 				panic(http.ErrAbortHandler)
 			}
 		}()
+		if len(r.TransferEncoding) > 0 {
+			// net/http does not tell whether there was a Content-Length too. After such a
+			// request a connection must be closed (RFC 9112, section 6.1), or a proxy that
+			// goes by the length has the end of one request begin another.
+			a.Header().Set("Connection", "close")
+		}
 		if err := limitBodyTime(a, r); err != nil {
 			s.fail(a, r, fmt.Errorf("limiting the time for the body: %w", err))
 			return
