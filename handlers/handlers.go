@@ -68,6 +68,7 @@ type server struct {
 	Config
 	guard     *resource.Resource // of the bearer resources
 	metrics   *metrics
+	admission *admission
 	header    http.Header         // stands on every answer, see standingHeader
 	challenge string              // WWW-Authenticate of the guard
 	metadata  map[string]document // by path
@@ -113,10 +114,12 @@ func newServer(c Config) (*server, error) {
 	if c.Ready == nil {
 		c.Ready = c.Provider.Ready
 	}
+	metrics := newMetrics(c.Version, c.Hashing, c.Provider.Figures)
 	return &server{
 		Config:    c,
 		guard:     guard,
-		metrics:   newMetrics(c.Version, c.Hashing, c.Provider.Figures),
+		metrics:   metrics,
+		admission: newAdmission(metrics),
 		header:    standingHeader(issuer.Scheme == "https"),
 		challenge: fmt.Sprintf("Bearer realm=%q, resource_metadata=%q", realm, metadataURL),
 		metadata:  metadata,
@@ -130,16 +133,17 @@ func newServer(c Config) (*server, error) {
 func (s *server) publicRoutes() *mux.Router {
 	const post, put = http.MethodPost, http.MethodPut
 	read := []string{http.MethodGet, http.MethodHead}
+	checks := &s.admission.checks
 
 	r := mux.NewRouter().SkipClean(true) // or //token would be redirected, as a GET, to /token
 	r.Handle("/token", s.try(s.token)).Methods(post)
 	r.Handle("/introspect", s.try(s.introspect)).Methods(post)
-	r.Handle("/users/me", s.bearer(s.me, "profile")).Methods(read...)
+	r.Handle("/users/me", s.admit(checks, s.bearer(s.me, "profile"))).Methods(read...)
 	r.Handle("/users/me/password", s.bearer(s.changePassword, "profile")).Methods(put)
-	r.Handle("/verify", s.try(s.verify)).Methods(read...)
-	r.Handle("/protected", s.bearer(s.protected)).Methods(read...)
+	r.Handle("/verify", s.admit(checks, s.try(s.verify))).Methods(read...)
+	r.Handle("/protected", s.admit(checks, s.bearer(s.protected))).Methods(read...)
 	r.Handle("/revoke", s.try(s.revoke)).Methods(post)
-	r.Handle(jwksPath, s.try(s.jwks)).Methods(read...)
+	r.Handle(jwksPath, s.admit(checks, s.try(s.jwks))).Methods(read...)
 	for path, document := range s.metadata {
 		r.Handle(path, document).Methods(read...)
 	}

@@ -12,6 +12,10 @@ func (s *server) introspect(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.admission.checks.enter(); err != nil {
+		return err
+	}
+	defer s.admission.checks.leave()
 	if wantsSigned(r.Header.Values("Accept")) {
 		token, err := s.Provider.SignedIntrospection(r.Context(), req)
 		if err != nil {

@@ -25,6 +25,7 @@ type metrics struct {
 	inFlight prometheus.Gauge
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
+	shed     *prometheus.CounterVec
 }
 
 func newMetrics(version string, hashing func() Hashing, figures func() provider.Figures) *metrics {
@@ -45,8 +46,12 @@ func newMetrics(version string, hashing func() Hashing, figures func() provider.
 			// From a signature check (under a millisecond) to a login that waited.
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, labels),
+		shed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "usher_http_requests_shed_total",
+			Help: "Requests refused because as many of their class were being answered as the server takes.",
+		}, []string{"class"}),
 	}
-	m.registry.MustRegister(m.inFlight, m.requests, m.duration, buildInfo(version),
+	m.registry.MustRegister(m.inFlight, m.requests, m.duration, m.shed, buildInfo(version),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry.MustRegister(databaseMetrics(figures)...)

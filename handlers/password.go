@@ -25,6 +25,10 @@ func (s *server) changePassword(w http.ResponseWriter, r *http.Request, c resour
 	if err != nil {
 		return err
 	}
+	if err := s.admission.passwords.enter(); err != nil {
+		return err
+	}
+	defer s.admission.passwords.leave()
 	if err := s.Provider.ChangePassword(r.Context(), c, change.Current, change.New, s.client(r)); err != nil {
 		return err
 	}

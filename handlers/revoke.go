@@ -9,6 +9,10 @@ func (s *server) revoke(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.admission.tokens.enter(); err != nil {
+		return err
+	}
+	defer s.admission.tokens.leave()
 	if err := s.Provider.Revoke(r.Context(), req); err != nil {
 		return err
 	}

@@ -12,6 +12,14 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	class := &s.admission.tokens
+	if req.ByPassword() {
+		class = &s.admission.passwords
+	}
+	if err := class.enter(); err != nil {
+		return err
+	}
+	defer class.leave()
 	t, err := s.Provider.Token(r.Context(), req)
 	if err != nil {
 		return err

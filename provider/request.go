@@ -53,6 +53,9 @@ func (*Request) String() string { return "REDACTED" }
 // counts as omitted (RFC 6749 §3.2).
 func (r *Request) get(name string) string { return r.form.Get(name) }
 
+// ByPassword reports whether the request asks for tokens by a password.
+func (r *Request) ByPassword() bool { return r.get("grant_type") == grantPassword }
+
 // ReadRequest reads an OAuth form request: one form in the body, each parameter
 // once (RFC 6749 §3.2), none of them in the query, client credentials in one way
 // (§2.3). What breaks these rules is a [Problem]; r.Body should be bounded, and

@@ -22,6 +22,22 @@ func listen(ctx context.Context, flag, addr, alternative string) (net.Listener, 
 	return l, nil
 }
 
+// otherFiles is how many files are left for all but the connections of the public
+// address: the database, the address of operators, logs.
+const otherFiles = 128
+
+// connections is how many the public address may have.
+func (s *server) connections(ctx context.Context) int {
+	files := openFiles()
+	most := max(1, files-otherFiles)
+	if s.MaxConnections <= most {
+		return s.MaxConnections
+	}
+	s.log.WarnContext(ctx, "fewer connections than --max-connections: raise the limit of open files (ulimit -n, or LimitNOFILE of systemd)",
+		"connections", most, "max_connections", s.MaxConnections, "open_files", files)
+	return most
+}
+
 // answer serves requests of l until the server is shut down.
 func answer(srv *http.Server, l net.Listener) (err error) {
 	if srv.TLSConfig != nil {

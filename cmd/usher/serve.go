@@ -227,6 +227,7 @@ func (s *server) run(ctx context.Context, started func() error) error {
 	defer signal.Stop(reload)
 
 	g, ctx := errgroup.WithContext(ctx)
+	s.public = handlers.Limit(public, s.public, s.connections(ctx))
 	g.Go(func() error { return answer(public, s.public) })
 	if s.operators != nil {
 		g.Go(func() error { return answer(operators, s.operators) })

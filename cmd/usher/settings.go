@@ -35,6 +35,8 @@ type settings struct {
 	TLSCert        string `placeholder:"FILE" help:"Certificate chain in PEM; with --tls-key, https is served."`
 	TLSKey         string `placeholder:"FILE" help:"Private key of the certificate in PEM."`
 
+	MaxConnections int `default:"10000" placeholder:"N" help:"Connections at --addr at a time; fewer where the system does not allow so many open files (default: ${default})."`
+
 	LogFormat       string        `enum:"text,json" default:"text" placeholder:"FORMAT" help:"text or json (default: ${default})."`
 	LogLevel        string        `enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL" help:"Least level to log: debug, info, warn or error (default: ${default})."`
 	ShutdownTimeout time.Duration `default:"15s" placeholder:"DURATION" help:"How long requests in flight may take to finish when the server stops (default: ${default})."`
@@ -69,6 +71,9 @@ func (s *settings) parse(database databaseFlag) (parsed, error) {
 	fault(checkDatabase(database.Database))
 	fault(s.costFlag.check())
 	s.checkLives(fault)
+	if s.MaxConnections < 1 {
+		fault(fmt.Errorf("--max-connections %d: choose at least 1", s.MaxConnections))
+	}
 
 	for _, word := range s.TrustedProxies {
 		network, err := netip.ParsePrefix(word)
