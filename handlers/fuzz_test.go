@@ -50,7 +50,7 @@ func newFuzzed(f *testing.F) *fuzzed {
 	return &fuzzed{
 		public: h.Public,
 		words: strings.NewReplacer(
-			"{access}", ann.Access, "{refresh}", ann.Refresh, "{spare}", spare.Refresh, "{machine}", machine,
+			"{access}", ann.Access, "{refresh}", ann.Refresh, "{spare}", spare.Refresh, "{spareaccess}", spare.Access, "{machine}", machine,
 			"{ended}", revoked.Access, "{endedrefresh}", revoked.Refresh,
 			"{api}", s.secrets["api"], "{job}", s.secrets["job"], "{apibasic}", basic("api"), "{jobbasic}", basic("job")),
 		access: ann.Access,

@@ -83,18 +83,18 @@ func FuzzIntrospect(f *testing.F) {
 // FuzzRevoke sends strange requests to POST /revoke. What it ends is what was sent.
 func FuzzRevoke(f *testing.F) {
 	z := newFuzzed(f)
-	for _, token := range []string{"{ended}", "{endedrefresh}", "{machine}", "{access}A", "{refresh}A", "..", "", "%ff", "urt_AAAA"} {
+	for _, token := range []string{"{ended}", "{endedrefresh}", "{machine}", "{spareaccess}A", "{spare}A", "{spare}", "..", "", "%ff", "urt_AAAA"} {
 		f.Add("token="+token, formType, "")
 		f.Add("client_id=web&token_type_hint=x&token="+token, formType+"; boundary=x", "Basic d2ViOg==")
 		f.Add("token="+token+"&token="+token, "text/plain", "{apibasic}")
 	}
 	f.Fuzz(func(t *testing.T, body, contentType, authorization string) {
+		if strings.Contains(body, "{access}") || strings.Contains(body, "{refresh}") {
+			t.Skip("these sessions have to stay")
+		}
 		w := z.send(t, http.MethodPost, "/revoke", body, "Content-Type", contentType, "Authorization", authorization)
 		if w != nil && w.Code == http.StatusOK && w.Body.Len() != 0 {
 			t.Errorf("got %q, want nothing", w.Body)
-		}
-		if strings.Contains(body, "{") || strings.Contains(body, z.access) || strings.Contains(body, z.live) {
-			return // it may have ended them
 		}
 		if w := z.send(t, http.MethodGet, "/users/me", "", "Authorization", "Bearer {access}"); w.Code != http.StatusOK {
 			t.Errorf("%q ended a session that it does not name", body)

@@ -38,7 +38,7 @@ func (p *Provider) Figures() Figures {
 
 // prune deletes what is over, in small steps, and measures what waits.
 func (p *Provider) prune(ctx context.Context) error {
-	p.live.forget(p.cfg.Now())
+	p.live.forget(p.cfg.Store.Past())
 	lag, err := p.cfg.Store.PruneLag(ctx)
 	if err != nil {
 		return err

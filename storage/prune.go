@@ -16,7 +16,7 @@ const keyMemory = 30 * 24 * time.Hour
 // revocations it ticked off for having no grant left; fewer than limit mean that
 // it is done for now. It is safe on any number of nodes at once.
 func (s *Store) Prune(ctx context.Context, limit int) (rows int64, err error) {
-	now := s.now()
+	now := s.past()
 	for _, step := range []struct {
 		name string
 		run  func(ctx context.Context, q querier, limit int64) (int64, error)

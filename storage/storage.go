@@ -48,6 +48,7 @@ type Store struct {
 	dialect dialect
 	read    querier
 	now     func() time.Time
+	past    func() time.Time
 	charges chan struct{} // see Charge
 	closed  atomic.Bool
 	close   func() error
@@ -64,10 +65,14 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening database %s: %w", shown(url), err)
 	}
+	past := o.Now
 	if o.Now == nil {
 		o.Now = d.now
+		var clock steady
+		past = func() time.Time { return clock.past(d.now(), time.Now()) }
+		past()
 	}
-	s := &Store{dialect: d, read: d.reader(), now: o.Now, charges: make(chan struct{}, maxCharges)}
+	s := &Store{dialect: d, read: d.reader(), now: o.Now, past: past, charges: make(chan struct{}, maxCharges)}
 	s.close = sync.OnceValue(func() error {
 		s.closed.Store(true)
 		return s.dialect.close()
@@ -112,6 +117,11 @@ func (s *Store) Close() error { return s.close() }
 // Now is the time that all nodes on the database go by: a server's clock, or
 // this machine's for an embedded database.
 func (s *Store) Now() time.Time { return s.now() }
+
+// Past is a time that is past by all that is known. It follows Now, but slowly where
+// that leaps forward: what it makes forget must not be missed when the clock is put
+// back.
+func (s *Store) Past() time.Time { return s.past() }
 
 // Path is the file of an embedded database, empty for a database server.
 func (s *Store) Path() string { return s.dialect.path() }
