@@ -107,12 +107,12 @@ func (k *Keys) open(row storage.SigningKey) (keys.Key, error) {
 	if errors.Is(err, keys.ErrOtherMaster) {
 		return keys.Key{}, fmt.Errorf("key %s: %w: put the line of that master key back into the master key file; if it is lost for good, rotate the signing key at once to begin anew", row.ID, err)
 	}
+	var key keys.Key
+	if err == nil {
+		key, err = keys.ParseKey(row.ID, keys.Algorithm(row.Algorithm), pkcs8)
+	}
 	if err != nil {
 		return keys.Key{}, fmt.Errorf("key %s: %w: restore the database from a backup, or rotate the signing key at once to begin anew", row.ID, err)
-	}
-	key, err := keys.ParseKey(row.ID, keys.Algorithm(row.Algorithm), pkcs8)
-	if err != nil {
-		return keys.Key{}, err
 	}
 	key.ForAudiences = row.ForAudiences
 	key.CreatedAt, key.SignsFrom, key.SignsUntil, key.PublishedUntil = row.CreatedAt, row.SignsFrom, row.SignsUntil, row.PublishedUntil

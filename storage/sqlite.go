@@ -47,7 +47,7 @@ func openSQLite(ctx context.Context, file string) (*sqliteDB, error) {
 		return nil, err
 	}
 	d := &sqliteDB{file: file, dsn: "file:" + (&url.URL{Path: whole}).EscapedPath()}
-	err = d.open(ctx)
+	err = noFolder(file, d.open(ctx))
 	if err != nil {
 		return nil, errors.Join(err, d.close())
 	}
@@ -132,8 +132,14 @@ func private(file string) error {
 
 // noFolder names what is missing when a file can't be made.
 func noFolder(file string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
+	var e *sqlite.Error
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("folder %s does not exist: make it first", filepath.Dir(file))
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: run usher as the account that owns the file", err)
+	case errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_CANTOPEN || e.Code()&0xff == sqlite3.SQLITE_READONLY):
+		return fmt.Errorf("%w: this account must be able to write the folder %s, and the files %s-wal and %[3]s-shm there", err, filepath.Dir(file), filepath.Base(file))
 	}
 	return err
 }

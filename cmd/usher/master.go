@@ -82,7 +82,7 @@ func readMaster(path string, say func(slog.Level, string)) (*keys.Master, error)
 	}
 	master, err := keys.ReadMaster(f)
 	if err != nil {
-		return nil, fmt.Errorf("reading the master key file %s: %w", path, err)
+		return nil, fmt.Errorf("reading the master key file %s: %w: bring back a copy of the file", path, err)
 	}
 	return master, nil
 }
