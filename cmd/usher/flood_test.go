@@ -223,3 +223,85 @@ func TestIdleConnectionsGiveWay(t *testing.T) {
 		t.Errorf("got %v open files, want at most %d connections among them", n, limit)
 	}
 }
+
+// Ten times as many callers as the server takes at a time: those beyond are refused at
+// once, memory is that of the connections, and afterwards all is as before.
+func TestSoakAFloodOfCallersIsShed(t *testing.T) { // not in parallel: its rates are compared
+	if os.Getenv("USHER_SOAK_ROUNDS") == "" {
+		t.Skip("opens ten thousand connections: runs in a soak")
+	}
+	const during = 10 * time.Second
+	s := newServer(t)
+	token := s.login("web", "ann", annsPassword).AccessToken
+	capacity, _ := s.callers(64, during, token)
+	resting := s.memory()
+	good, shed := s.callers(10_000, during, token)
+	grown := s.memory()
+	t.Logf("GET /users/me: %.0f a second for 64 callers; for 10,000, %.0f (%.0f %%) and %.0f refused; memory %.1f MiB, then %.1f",
+		capacity, good, 100*good/capacity, shed, resting/(1<<20), grown/(1<<20))
+	if good == 0 {
+		t.Error("got no answer during the flood")
+	}
+	if again, _ := s.callers(64, during, token); again < capacity/2 {
+		t.Errorf("got %.0f answers a second after the flood, want about %.0f", again, capacity)
+	}
+}
+
+// callers has so many ask for /users/me, each on a connection of its own, without a
+// pause, and returns how many answers and refusals there were in a second.
+func (s *testServer) callers(n int, during time.Duration, token string) (good, shed float64) {
+	s.t.Helper()
+	transport := &http.Transport{MaxIdleConnsPerHost: n, MaxIdleConns: n}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport, Timeout: patience}
+	var answers, refusals, odd atomic.Int64
+	began := time.Now()
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() {
+			for time.Since(began) < during {
+				req, err := http.NewRequest(http.MethodGet, s.URL+"/users/me", nil)
+				if err != nil {
+					odd.Add(1)
+					return
+				}
+				req.Header.Set("Authorization", "Bearer "+token)
+				res, err := client.Do(req)
+				if err != nil {
+					odd.Add(1)
+					continue
+				}
+				_, _ = io.Copy(io.Discard, res.Body) // what counts is the status
+				res.Body.Close()
+				switch {
+				case res.StatusCode == http.StatusOK:
+					answers.Add(1)
+				case res.StatusCode == http.StatusServiceUnavailable && res.Header.Get("Retry-After") != "":
+					refusals.Add(1)
+				default:
+					odd.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if odd.Load() > 0 {
+		s.t.Errorf("%d callers: %d requests got neither an answer nor a refusal", n, odd.Load())
+	}
+	took := time.Since(began).Seconds()
+	return float64(answers.Load()) / took, float64(refusals.Load()) / took
+}
+
+// memory is what the server has of it, in bytes.
+func (s *testServer) memory() float64 {
+	s.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.cmd.Process.Pid))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var size, resident float64
+	if _, err := fmt.Sscan(string(text), &size, &resident); err != nil {
+		s.t.Fatal(err)
+	}
+	return resident * float64(os.Getpagesize())
+}
