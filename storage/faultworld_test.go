@@ -100,7 +100,6 @@ type world struct {
 	users       *admin.Users
 	dear        *credentials.Pool // hashes at another cost than the servers
 	secrets     map[string]string
-	clients     int
 	names       int
 	user        string // of this try
 }
