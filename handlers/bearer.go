@@ -47,9 +47,14 @@ func (s *server) claimed(h bearerHandler) http.Handler {
 	return s.try(func(w http.ResponseWriter, r *http.Request) error {
 		claims, _ := resource.FromContext(r.Context()) // Require put them there
 		err := h(w, r, claims)
-		if errors.Is(err, provider.ErrNoUser) {
+		switch {
+		case errors.Is(err, provider.ErrNoUser):
 			w.Header().Set("WWW-Authenticate", s.challenge) // as RFC 6750, section 3 wants of every refusal
 			return errNoUser
+		case errors.Is(err, provider.ErrUserRemoved):
+			audit.Of(r.Context()).Reason = err.Error()
+			s.guard.RefuseToken(w)
+			return nil
 		}
 		return err
 	})

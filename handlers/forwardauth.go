@@ -23,6 +23,9 @@ const (
 // resources (RFC 6750, section 3), for the proxy to pass on.
 func (s *server) verify(w http.ResponseWriter, r *http.Request) error {
 	guard, scopes, err := s.demanded(r.URL.RawQuery)
+	if err != nil && r.Header.Get("Authorization") == "" {
+		guard, err = s.guard, nil // which says so: a token in the query is none
+	}
 	if err != nil {
 		return err
 	}
@@ -59,8 +62,11 @@ func (s *server) demanded(rawQuery string) (*resource.Resource, []string, error)
 	if err != nil {
 		return nil, nil, badRequest("The query is not validly encoded.")
 	}
-	for _, name := range []string{"scope", "audience"} {
-		if len(query[name]) > 1 {
+	for name, values := range query {
+		if name != "scope" && name != "audience" {
+			return nil, nil, badRequest("Parameter %q is unknown here: there are \"scope\" and \"audience\".", name)
+		}
+		if len(values) > 1 {
 			return nil, nil, badRequest("Parameter %q must not be repeated.", name)
 		}
 	}

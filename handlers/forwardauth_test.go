@@ -72,6 +72,7 @@ func TestVerifyDemandsWhatTheProxyDemands(t *testing.T) {
 		{"two scope parameters", "/verify?scope=read&scope=profile", ann.Access, 400, "invalid_request"},
 		{"two audiences", "/verify?audience=a&audience=b", ann.Access, 400, "invalid_request"},
 		{"a malformed scope", "/verify?scope=%22", ann.Access, 400, "invalid_request"},
+		{"a misspelt demand", "/verify?scopes=admin", ann.Access, 400, "invalid_request"},
 		{"a malformed query", "/verify?scope=%zz", ann.Access, 400, "invalid_request"},
 		{"a semicolon", "/verify?scope=read;audience=x", ann.Access, 400, "invalid_request"},
 	} {

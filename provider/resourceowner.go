@@ -12,9 +12,12 @@ import (
 	"github.com/usher-oauth/usher/storage"
 )
 
-// ErrNoUser says that a token has no user behind it: it is a client's own, or
-// the user was removed a moment ago.
-var ErrNoUser = errors.New("the token has no user behind it")
+var (
+	// ErrNoUser says that a token has no user behind it: it is a client's own.
+	ErrNoUser = errors.New("the token has no user behind it")
+	// ErrUserRemoved says that a token is good no more: its user was removed a moment ago.
+	ErrUserRemoved = errors.New("the user behind the token was removed")
+)
 
 // Profile is what a user may see of the user's own account.
 type Profile struct {
@@ -26,7 +29,7 @@ type Profile struct {
 	Scopes   []string `json:"scopes"`
 }
 
-// Profile returns the user behind a verified token, or [ErrNoUser].
+// Profile returns the user behind a verified token, or [ErrNoUser] or [ErrUserRemoved].
 func (p *Provider) Profile(ctx context.Context, c accesstoken.Claims) (Profile, error) {
 	u, err := p.userOf(ctx, c, p.live.directory.user)
 	if err != nil {
@@ -36,7 +39,7 @@ func (p *Provider) Profile(ctx context.Context, c accesstoken.Claims) (Profile, 
 }
 
 // Username returns the name of the user behind a verified token. It is empty for
-// a client's own token, and [ErrNoUser] where the user was removed a moment ago.
+// a client's own token. The error is [ErrUserRemoved] where the user was removed a moment ago.
 func (p *Provider) Username(ctx context.Context, c accesstoken.Claims) (string, error) {
 	if !ofUser(c) {
 		return "", nil
@@ -51,7 +54,7 @@ func (p *Provider) userOf(ctx context.Context, c accesstoken.Claims, read func(c
 	}
 	u, err := read(ctx, c.Subject)
 	if errors.Is(err, storage.ErrNotFound) {
-		return storage.User{}, ErrNoUser
+		return storage.User{}, ErrUserRemoved
 	}
 	return u, err
 }
@@ -93,7 +96,7 @@ func (p *Provider) ChangePassword(ctx context.Context, c accesstoken.Claims, cur
 	err = p.cfg.Store.SetPassword(ctx, user.ID, user.PasswordHash, hash, p.cfg.Pool.Cost(), id.Grant)
 	switch {
 	case errors.Is(err, storage.ErrNotFound): // removed while the passwords were hashed
-		return ErrNoUser
+		return ErrUserRemoved
 	case errors.Is(err, storage.ErrConflict): // changed meanwhile: it is the current one no more
 		return wrong
 	case err == nil:

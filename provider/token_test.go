@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -234,6 +235,23 @@ func TestClientCredentialsWritesNothingAndHasNoUser(t *testing.T) {
 	}
 	if _, err := s.Profile(t.Context(), c); err != provider.ErrNoUser { //nolint:errorlint // returned bare
 		t.Errorf("got profile error %v, want ErrNoUser", err)
+	}
+}
+
+// On another node a user may be gone a moment before the tokens' end is known.
+func TestATokenOutlivesNoUser(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	token := s.login()
+	claims := s.claims(token.AccessToken)
+	if err := s.store.RemoveUser(t.Context(), "ann"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Profile(t.Context(), claims); !errors.Is(err, provider.ErrUserRemoved) {
+		t.Errorf("Profile: got error %v, want ErrUserRemoved", err)
+	}
+	if _, err := s.Username(t.Context(), claims); !errors.Is(err, provider.ErrUserRemoved) {
+		t.Errorf("Username: got error %v, want ErrUserRemoved", err)
 	}
 }
 

@@ -36,6 +36,10 @@ func (r *Resource) Require(next http.Handler, scopes ...string) http.Handler {
 	})
 }
 
+// RefuseToken answers as Require does where a token is not valid, for a handler that
+// finds so later: the account behind it is gone, say.
+func (r *Resource) RefuseToken(w http.ResponseWriter) { invalidHere.write(w, r.challenge) }
+
 func (r *Resource) admit(req *http.Request, scopes []string) (Claims, *refusal) {
 	token, refused := bearer(req.Header)
 	if refused != nil {
@@ -46,7 +50,7 @@ func (r *Resource) admit(req *http.Request, scopes []string) (Claims, *refusal) 
 	case errors.Is(err, accesstoken.ErrExpired):
 		return Claims{}, &refusal{status: http.StatusUnauthorized, code: "invalid_token", description: "The access token has expired"}
 	case errors.Is(err, ErrInvalid):
-		return Claims{}, &refusal{status: http.StatusUnauthorized, code: "invalid_token", description: "The access token is not valid here"}
+		return Claims{}, &invalidHere
 	case err != nil:
 		return Claims{}, &refusal{status: http.StatusServiceUnavailable, code: "temporarily_unavailable", description: "The access token can't be checked right now"}
 	}
@@ -89,6 +93,8 @@ type refusal struct {
 	description string
 	scope       string // what would be needed
 }
+
+var invalidHere = refusal{status: http.StatusUnauthorized, code: "invalid_token", description: "The access token is not valid here"}
 
 // retryAfter is the Retry-After of a 503, in seconds.
 const retryAfter = "1"

@@ -149,6 +149,19 @@ func TestChallengeNamesRealmAndMetadata(t *testing.T) {
 	}
 }
 
+func TestRefuseTokenAnswersAsRequire(t *testing.T) {
+	t.Parallel()
+	r := newIssuer(t).api(t, func(*resource.Config) {})
+	refused := call(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { r.RefuseToken(w) }))
+	required := call(t, r.Require(greet), "Bearer nonsense")
+	if refused.Code != required.Code || refused.Body.String() != required.Body.String() {
+		t.Errorf("got %d %s, want %d %s", refused.Code, refused.Body, required.Code, required.Body)
+	}
+	if d := cmp.Diff(required.Header(), refused.Header()); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestRequireWithoutKeysIs503(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)

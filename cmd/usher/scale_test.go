@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	manySessions = 3_000_000
+	manySessions = 10_000_000
 	manyUsers    = manySessions / 5
 )
 
