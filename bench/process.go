@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -39,8 +40,13 @@ func launch(cmd *exec.Cmd, address *regexp.Regexp) (*process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
+	dismiss, err := watchman(p.pid())
+	if err != nil {
+		return nil, errors.Join(err, cmd.Process.Kill())
+	}
 	go func() {
 		cmd.Wait() //nolint:errcheck // the status stays in cmd.ProcessState
+		dismiss()  // before the id is another's
 		w.Close()
 	}()
 	found := make(chan string, 1)
@@ -53,6 +59,23 @@ func launch(cmd *exec.Cmd, address *regexp.Regexp) (*process, error) {
 		p.kill()
 	}
 	return nil, fmt.Errorf("%s does not listen:\n%s", filepath.Base(cmd.Path), p.output())
+}
+
+// watchman kills the process of that id when this one ends: a run that is killed would
+// leave servers behind, which disturb the next.
+func watchman(pid int) (dismiss func(), err error) {
+	cmd := exec.Command("sh", "-c", "cat; kill -9 "+strconv.Itoa(pid)) //nolint:noctx // it is to outlive every context
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if _, err := cmd.StdinPipe(); err != nil { // which closes with us
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return func() {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) //nolint:errcheck // fails only where it has ended
+		cmd.Wait()                                      //nolint:errcheck // killed, and closes the pipe
+	}, nil
 }
 
 // follow keeps what the process says until its end.
