@@ -35,10 +35,10 @@ const method = `
 - A goal that is missed is said to be missed and fails nothing: speed is not a test.
 
 ` + "```sh norun" + `
-make bench                                # about half an hour
+make bench                                   # about half an hour
 go run ./bench -rows refresh -engine sqlite  # one row, recorded nowhere
-go run ./bench -record -scale -rows scale # a million logins
-make microbench                           # parts, without a network
+go run ./bench -record -scale -rows scale    # beside a million logins
+make microbench                              # parts, without a network
 ` + "```" + `
 
 Run it on a machine that does nothing else: the load average stands beside each date.

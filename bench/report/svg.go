@@ -8,8 +8,8 @@ import (
 
 // Sizes of the picture, in its own units.
 const (
-	svgWidth   = 860
-	labelWidth = 330
+	svgWidth   = 990
+	labelWidth = 460
 	goalAt     = labelWidth + 210 // where a goal that is just met ends
 	barsEnd    = labelWidth + 330 // a bar longer than that is cut
 	lineHeight = 26
