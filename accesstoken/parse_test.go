@@ -3,6 +3,7 @@ package accesstoken_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,28 @@ func TestParse(t *testing.T) {
 				t.Errorf("claims (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// What a Reader remembers is the same, and nobody's to change.
+func TestReaderParsesAsParse(t *testing.T) {
+	t.Parallel()
+	var r accesstoken.Reader
+	good, err := json.Marshal(user())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		for _, payload := range []string{string(good), `{"iss":"` + issuer + `"}`, "", "null"} {
+			want, wantErr := accesstoken.Parse([]byte(payload))
+			got, err := r.Parse([]byte(payload))
+			if diff := cmp.Diff(want, got); diff != "" || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+				t.Errorf("%q: got error %v, want %v, claims (-want +got):\n%s", payload, err, wantErr, diff)
+			}
+			if len(got.Audience) > 0 {
+				got.Audience[0] = "https://mallory.example"
+			}
+		}
 	}
 }
 

@@ -49,7 +49,7 @@ func (s *Set) Verify(token string, types ...string) ([]byte, error) {
 		return nil, invalid("it is too long")
 	}
 	hash := sha256.Sum256([]byte(token))
-	if known, ok := s.verified.find(hash); ok && slices.ContainsFunc(types, header{typ: known.typ}.isTyped) {
+	if known, ok := s.verified.Get(hash); ok && slices.ContainsFunc(types, header{typ: known.typ}.isTyped) {
 		return slices.Clone(known.payload), nil
 	}
 	p, err := split(token)
@@ -82,7 +82,7 @@ func (s *Set) Verify(token string, types ...string) ([]byte, error) {
 	if err != nil {
 		return nil, invalid("its payload is not base64url")
 	}
-	s.verified.keep(hash, verifiedToken{h.typ, slices.Clone(payload)})
+	s.verified.Put(hash, verifiedToken{h.typ, slices.Clone(payload)})
 	return payload, nil
 }
 

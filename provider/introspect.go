@@ -82,7 +82,7 @@ func (p *Provider) verify(ctx context.Context, token string) (accesstoken.Claims
 	if err != nil {
 		return accesstoken.Claims{}, err
 	}
-	claims, err := accesstoken.Parse(payload)
+	claims, err := p.claims.Parse(payload)
 	if err != nil {
 		return accesstoken.Claims{}, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ory/fosite"
 
+	"github.com/usher-oauth/usher/accesstoken"
 	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/keys"
 	"github.com/usher-oauth/usher/storage"
@@ -43,6 +44,7 @@ type Provider struct {
 	refresh refreshTokens
 	live    *live
 	fosite  *fosite.Fosite
+	claims  accesstoken.Reader
 
 	throttle *throttle
 

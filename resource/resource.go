@@ -65,6 +65,7 @@ type Resource struct {
 	issuer, audience string
 	typ              string
 	keys             KeySet
+	claims           *accesstoken.Reader
 	active           func(context.Context, string, Claims) (bool, error)
 	now              func() time.Time
 	challenge        challenge
@@ -104,6 +105,7 @@ func New(c Config) (*Resource, error) {
 		audience:  c.Audience,
 		typ:       c.Type,
 		keys:      c.Keys,
+		claims:    new(accesstoken.Reader),
 		active:    c.Active,
 		now:       c.Now,
 		challenge: newChallenge(c.Realm, c.MetadataURL),
@@ -129,7 +131,7 @@ func (r *Resource) Verify(ctx context.Context, token string) (Claims, error) {
 	case err != nil:
 		return Claims{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	claims, err := accesstoken.Parse(payload)
+	claims, err := r.claims.Parse(payload)
 	if err != nil {
 		return Claims{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}

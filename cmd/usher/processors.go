@@ -8,10 +8,11 @@ import (
 )
 
 // processors are the Ps, in Go's word, that goroutines run on. The threads that hash
-// run at the lowest priority, so the kernel lets everything else go first. Go's scheduler knows nothing of that: with no P to spare, a request
-// would wait up to 10 ms until a hash is preempted. So each of those threads gets a P
-// of its own. While nothing is hashed the spare ones would only cost, as a fifth
-// of the time of a request that is not a login; then they are taken away again.
+// run at the lowest priority, so the kernel lets everything else go first. Go's
+// scheduler knows nothing of that: with no P to spare, a request would wait up to
+// 10 ms until a hash is preempted. So each of those threads gets a P of its own. While
+// nothing is hashed the spare ones would only cost, as much as a fifth of the time of a
+// request that is not a login; then they are taken away again.
 type processors struct {
 	spare int // Ps for hashing
 

@@ -211,6 +211,7 @@ func (s *server) ring(ctx context.Context) (*keys.Ring, int64, error) {
 // run answers requests until ctx ends, and returns once none is in flight. It
 // calls started when it does.
 func (s *server) run(ctx context.Context, started func() error) error {
+	defer runtime.KeepAlive(newUnusedHeap())
 	p, h, err := s.build(ctx)
 	if err != nil {
 		return err
