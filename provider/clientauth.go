@@ -108,6 +108,11 @@ func (p *Provider) authenticate(ctx context.Context, r *Request, read func(conte
 	}
 	failed := invalidClient("Client authentication failed: unknown client, wrong secret, or a public client that sent one.", creds.header)
 	client, err := named(ctx, creds.id, read)
+	if err == nil && p.cfg.Store.Path() == "" && !p.provesAtOnce(client, creds.secrets) {
+		// A database server may have a newer one that this node has not heard of: the
+		// secret of a moment ago, say.
+		client, err = p.cfg.Store.Client(ctx, creds.id)
+	}
 	known := !errors.Is(err, storage.ErrNotFound)
 	if known && err != nil {
 		return storage.Client{}, err
@@ -148,6 +153,19 @@ func (p *Provider) authenticate(ctx context.Context, r *Request, read func(conte
 		}
 	}
 	return storage.Client{}, failed
+}
+
+// provesAtOnce reports whether the client may go on by what is in memory alone.
+func (p *Provider) provesAtOnce(client storage.Client, secrets []string) bool {
+	if client.Disabled || client.Public {
+		return !client.Disabled && len(secrets) == 0
+	}
+	return slices.ContainsFunc(p.liveHashes(client), func(hash string) bool {
+		return slices.ContainsFunc(secrets, func(secret string) bool {
+			ok, _ := p.secrets.Known(hash, secret)
+			return ok
+		})
+	})
 }
 
 // named is read for what can be a client's id. Whatever else was sent is no client,

@@ -27,16 +27,6 @@ func (d *directory) forget() {
 	d.users.forget()
 }
 
-// issuing returns the client that a token is to be issued to, or [storage.ErrNotFound].
-// A database server may have a newer one that this node has not heard of: what was
-// issued under the epoch before would be dead from the start.
-func (d *directory) issuing(ctx context.Context, id string) (storage.Client, error) {
-	if d.store.Path() == "" {
-		return d.store.Client(ctx, id)
-	}
-	return d.client(ctx, id)
-}
-
 // client returns the client of that id, or [storage.ErrNotFound]. Nobody may change
 // its lists.
 func (d *directory) client(ctx context.Context, id string) (storage.Client, error) {

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/keys"
 	"github.com/usher-oauth/usher/provider"
 	"github.com/usher-oauth/usher/storage"
@@ -69,6 +70,51 @@ func TestWhatIsRememberedDiesWithItsChange(t *testing.T) {
 				found, err := ask(s, login.AccessToken)
 				return (err == nil) == tt.asker && (err != nil || found.Active == tt.active)
 			})
+		})
+	}
+}
+
+// A client that was given a secret, or enabled, works with it at once, also where a
+// node remembers what it was before and has not heard of the change.
+func TestANewSecretWorksAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name          string
+		before, after func(*storage.Store, string) error
+	}{
+		{"another secret", nil, func(process *storage.Store, hash string) error {
+			return process.RotateSecret(t.Context(), "auditor", hash, time.Time{})
+		}},
+		{"enabled again", func(process *storage.Store, hash string) error {
+			if err := process.RotateSecret(t.Context(), "auditor", hash, time.Time{}); err != nil {
+				return err
+			}
+			return process.DisableClient(t.Context(), "auditor")
+		}, func(process *storage.Store, _ string) error { return process.EnableClient(t.Context(), "auditor") }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			process, secret := s.open(), credentials.GenerateSecret()
+			hash := credentials.HashSecret(secret)
+			if tt.before != nil {
+				if err := tt.before(process, hash); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ask := func(secret string) error {
+				_, err := s.Introspect(t.Context(), request(t, values("token", "x"), "auditor", secret))
+				return err
+			}
+			for range 3 {
+				_ = ask(s.secret) // refused where the client is disabled: remembered all the same
+			}
+			if err := tt.after(process, hash); err != nil {
+				t.Fatal(err)
+			}
+			if err := ask(secret); err != nil {
+				t.Errorf("got %v, want an answer", err)
+			}
 		})
 	}
 }

@@ -33,6 +33,7 @@ func TestOnPostgres(t *testing.T) {
 		"WhatEndsAUserOrClientEndsItForGood":    TestWhatEndsAUserOrClientEndsItForGood,
 		"WhatIsIssuedAfterAnEventWorks":         TestWhatIsIssuedAfterAnEventWorksEverywhereAtOnce,
 		"WhatIsRememberedDiesWithItsChange":     TestWhatIsRememberedDiesWithItsChange,
+		"ANewSecretWorksAtOnce":                 TestANewSecretWorksAtOnce,
 		"ARemovedUserIsGone":                    TestARemovedUserIsGone,
 		"ARevocationOutlivesTokens":             TestARevocationOutlivesTokensOfALongerLifetime,
 		"ALogoutAfterTheSession":                TestALogoutAfterTheSessionEndsItsLastAccessToken,

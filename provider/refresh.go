@@ -62,7 +62,7 @@ func (g refreshGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.A
 	if s.look, err = g.p.lookOf(s.known, audiences); err != nil {
 		return err
 	}
-	s.user, s.grant = found.User, found.Grant
+	s.user, s.grant, s.client = found.User, found.Grant, found.Client
 	r.SetRequestedScopes(scopes)
 	r.SetRequestedAudience(audiences)
 	return nil

@@ -53,7 +53,14 @@ func (p *Provider) Token(ctx context.Context, r *Request) (*Token, error) {
 		return nil, err
 	}
 	known := *p.live.profiles.Load()
-	client, err := p.authenticate(ctx, r, p.live.directory.issuing)
+	read := p.live.directory.client
+	if grantType == grantPassword && p.cfg.Store.Path() == "" {
+		// On a database server the client may have ended a moment ago, unheard of here. An
+		// access token issued in that moment ends as soon as it is heard; a session would
+		// be dead from the start. That of a refresh is read with its client.
+		read = p.cfg.Store.Client
+	}
+	client, err := p.authenticate(ctx, r, read)
 	if err != nil {
 		return nil, err
 	}
