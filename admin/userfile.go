@@ -24,19 +24,11 @@ import (
 // error, as is a user who breaks a rule or comes twice; its one line begins
 // with where the offender stands (line, and index from 0) and username.
 func ParseUsers(r io.Reader) ([]ImportedUser, error) {
-	in := bufio.NewReaderSize(r, peekBytes)
-	if mark, _ := in.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
-		_, _ = in.Discard(len(byteOrderMark)) // does not fail: these bytes are buffered
+	f, form, err := openUserFile(r)
+	if err != nil {
+		return nil, err
 	}
-	head, err := in.Peek(peekBytes)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("reading users: %w", err)
-	}
-	lines := &lineCounter{r: in, line: 1}
-	f := &userFile{lines: lines, dec: json.NewDecoder(lines), seen: make(map[string]origin)}
-	switch formOf(head) {
-	case formNothing:
-		return nil, refuse(ErrRefused, "no users: the input is empty")
+	switch form {
 	case formArray:
 		err = f.array()
 	case formKeyed:
@@ -48,6 +40,32 @@ func ParseUsers(r io.Reader) ([]ImportedUser, error) {
 		return nil, err
 	}
 	return f.users, nil
+}
+
+// openUserFile looks at the beginning of a file of JSON, which must not be empty.
+func openUserFile(r io.Reader) (*userFile, userForm, error) {
+	in := withoutMark(r)
+	head, err := in.Peek(peekBytes)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, 0, fmt.Errorf("reading users: %w", err)
+	}
+	form := formOf(head)
+	if form == formNothing {
+		return nil, 0, errNoUsers
+	}
+	lines := &lineCounter{r: in, line: 1}
+	return &userFile{lines: lines, dec: json.NewDecoder(lines)}, form, nil
+}
+
+var errNoUsers = refuse(ErrRefused, "no users: the input is empty")
+
+// withoutMark is r without the byte order mark that it may begin with.
+func withoutMark(r io.Reader) *bufio.Reader {
+	in := bufio.NewReaderSize(r, peekBytes)
+	if mark, _ := in.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
+		_, _ = in.Discard(len(byteOrderMark)) // does not fail: these bytes are buffered
+	}
+	return in
 }
 
 const (
@@ -90,6 +108,11 @@ func formOf(head []byte) userForm {
 type userFile struct {
 	lines *lineCounter
 	dec   *json.Decoder
+	userSet
+}
+
+// userSet is the users read so far.
+type userSet struct {
 	users []ImportedUser
 	seen  map[string]origin // by canonical username
 }
@@ -174,15 +197,18 @@ func (f *userFile) record(index int, key *string) error {
 }
 
 // add takes a user in who obeys the rules and is not there yet.
-func (f *userFile) add(u ImportedUser) error {
+func (s *userSet) add(u ImportedUser) error {
 	if err := u.check(); err != nil {
 		return err
 	}
-	if before, ok := f.seen[u.Username]; ok {
+	if before, ok := s.seen[u.Username]; ok {
 		return refuse(ErrRefused, "same user as %q at %v: keep one of them", u.Username, before)
 	}
-	f.seen[u.Username] = u.from
-	f.users = append(f.users, u)
+	if s.seen == nil {
+		s.seen = make(map[string]origin)
+	}
+	s.seen[u.Username] = u.from
+	s.users = append(s.users, u)
 	return nil
 }
 

@@ -21,8 +21,8 @@ var changing = map[string]bool{
 	"audience add": true, "audience remove": true,
 	"key rotate": true, "key retire": true, "key new-master": true,
 	"token revoke": true, "throttle clear": true, "migrate": true,
-	// A copy of the database leaves it.
-	"backup": true,
+	// A copy of the database, or of all users, leaves it.
+	"backup": true, "user export": true,
 }
 
 // openAudit opens the audit log where --audit-log names one.

@@ -17,8 +17,10 @@ import (
 
 // userImport is `usher user import`.
 type userImport struct {
-	File   string `arg:"" help:"JSON array, JSON lines, or a JSON object keyed by username; - reads standard input."`
-	Update bool   `help:"Also change users that exist; without it one such user fails the import."`
+	File         string `arg:"" help:"JSON array, JSON lines, a JSON object keyed by username, or what --format says; - reads standard input."`
+	Format       string `enum:"json,csv,keycloak,auth0" default:"json" placeholder:"FORMAT" help:"Form of the file: json, csv with the names of columns in the first line, or an export of keycloak or auth0 (default: ${default})."`
+	SkipUnusable bool   `help:"Leave out users of keycloak or auth0 who have no bcrypt hash, and name them; without it one such user fails the import."`
+	Update       bool   `help:"Also change users that exist; without it one such user fails the import."`
 	costFlag
 	databaseFlag
 	outputFlag
@@ -63,11 +65,31 @@ func (c *userImport) read(w world) ([]admin.ImportedUser, error) {
 		defer f.Close()
 		r, name = f, c.File
 	}
-	users, err := admin.ParseUsers(r)
+	users, unusable, err := parseUsers(r, c.Format)
+	if err == nil && len(unusable) > 0 && !c.SkipUnusable {
+		err = fmt.Errorf("%w; %d of %d users are like that: --skip-unusable leaves them out", unusable[0], len(unusable), len(unusable)+len(users))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w (nothing was imported)", name, err)
 	}
+	for _, u := range unusable {
+		w.say("left out: %v", u)
+	}
 	return users, nil
+}
+
+func parseUsers(r io.Reader, format string) (users []admin.ImportedUser, unusable []error, err error) {
+	switch format {
+	case "keycloak":
+		return admin.ParseKeycloak(r)
+	case "auth0":
+		return admin.ParseAuth0(r)
+	case "csv":
+		users, err = admin.ParseUsersCSV(r)
+	default:
+		users, err = admin.ParseUsers(r)
+	}
+	return users, nil, err
 }
 
 // bar shows progress to a person; on anything but a terminal it shows nothing.

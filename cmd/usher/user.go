@@ -20,6 +20,7 @@ type userCmd struct {
 	Enable      userEnable      `cmd:"" help:"Let a disabled user log in again; what was ended stays ended."`
 	Remove      userRemove      `cmd:"" help:"Delete a user; ends every session and token of the user."`
 	Import      userImport      `cmd:"" help:"Add many users from a file, all or none."`
+	Export      userExport      `cmd:"" help:"Write all users in a form that import reads."`
 }
 
 // oneUser is what commands about one user share.
