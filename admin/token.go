@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/storage"
@@ -25,4 +26,14 @@ func (t *Tokens) RevokeUser(ctx context.Context, name string) error {
 // new ones.
 func (t *Tokens) RevokeClient(ctx context.Context, id string) error {
 	return about("ending the sessions of", "client", id, t.Store.EndClientSessions(ctx, id))
+}
+
+// RevokeAll ends every session and token that any client was issued, and returns how
+// many clients there are.
+func (t *Tokens) RevokeAll(ctx context.Context) (int, error) {
+	n, err := t.Store.EndAllSessions(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("ending all sessions: %w", err)
+	}
+	return n, nil
 }

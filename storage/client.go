@@ -154,6 +154,31 @@ func (s *Store) EndClientSessions(ctx context.Context, id string) error {
 	})
 }
 
+// EndAllSessions ends all sessions and tokens that any client was issued, all at once,
+// and returns how many clients there are.
+func (s *Store) EndAllSessions(ctx context.Context) (n int, err error) {
+	err = s.write(ctx, func(ctx context.Context, q querier) error {
+		var ids []string
+		err := q.each(ctx, func(rows *sql.Rows) error {
+			var id string
+			err := rows.Scan(&id)
+			ids = append(ids, id)
+			return err
+		}, `SELECT id FROM clients ORDER BY id`)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := s.endClient(ctx, q, id); err != nil {
+				return err
+			}
+		}
+		n = len(ids)
+		return nil
+	})
+	return n, err
+}
+
 // RemoveClient deletes the client and ends all sessions and tokens it was
 // issued. A later client of the same id has another epoch and inherits none.
 func (s *Store) RemoveClient(ctx context.Context, id string) error {

@@ -17,15 +17,30 @@ type tokenCmd struct {
 type tokenRevoke struct {
 	User   string `placeholder:"NAME" help:"User whose sessions and tokens end; the password stays good."`
 	Client string `placeholder:"ID" help:"Client whose sessions and tokens end; its secret stays good."`
+	All    bool   `help:"Every client's sessions and tokens end, as after a restore: everybody has to log in again."`
 	databaseFlag
 }
 
 func (c *tokenRevoke) Run(ctx context.Context, w world) error {
-	if (c.User == "") == (c.Client == "") {
-		return usagef("name one of --user and --client")
+	named := 0
+	for _, given := range []bool{c.User != "", c.Client != "", c.All} {
+		if given {
+			named++
+		}
+	}
+	if named != 1 {
+		return usagef("name one of --user, --client and --all")
 	}
 	return c.with(ctx, false, func(s *storage.Store) error {
 		tokens := &admin.Tokens{Store: s}
+		if c.All {
+			n, err := tokens.RevokeAll(ctx)
+			if err != nil {
+				return err
+			}
+			w.say("every session and token of every client (%d) has ended", n)
+			return nil
+		}
 		if c.User != "" {
 			if err := tokens.RevokeUser(ctx, c.User); err != nil {
 				return err
