@@ -27,7 +27,7 @@ test: needs format ## everything that must pass before a change lands
 # the examples and other people's clients are written for.
 .PHONY: needs
 needs:
-	@scripts/needs gcc bash curl postgresql haproxy nginx chromium nodejs npm \
+	@scripts/needs gcc bash curl postgresql haproxy nginx prometheus chromium nodejs npm \
 		python3-fastapi python3-uvicorn python3-jwt python3-cryptography python3-requests-oauthlib \
 		examples/express cmd/usher/testdata/clients
 

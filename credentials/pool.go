@@ -57,12 +57,36 @@ type PoolStats struct {
 	Waiting, Running int    // jobs now
 	Done, Refused    uint64 // jobs since the start
 	Units            uint64 // bcrypt rounds since the start: a hash of cost c is 2^c
+
+	// Waits are how many jobs waited for a worker no longer than each of WaitBounds.
+	Waits  [waitBounds]uint64
+	Waited time.Duration // by all of them
+}
+
+const waitBounds = 8
+
+// WaitBounds are what waits are sorted by: from a pool with nothing to do to one that
+// is about to refuse.
+func WaitBounds() [waitBounds]time.Duration {
+	const ms = time.Millisecond
+	return [waitBounds]time.Duration{ms, 10 * ms, 50 * ms, 250 * ms, time.Second, 2500 * ms, 5 * time.Second, 10 * time.Second}
+}
+
+// waited books how long a job waited.
+func (s *PoolStats) waited(d time.Duration) {
+	s.Waited += d
+	for i, bound := range WaitBounds() {
+		if d <= bound {
+			s.Waits[i]++
+		}
+	}
 }
 
 // A job is everything that one login or one new password needs. It runs in
 // one piece: compares of several logins taking turns would blur equal work.
 type job struct {
 	units uint64 // at most
+	since time.Time
 	run   func(*spent)
 	place *list.Element // nil once it left the queue; under Pool.mu
 	done  chan struct{} // closed once run has returned or err is set
@@ -146,7 +170,7 @@ func (p *Pool) do(ctx context.Context, units uint64, run func(*spent)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	j := &job{units: units, run: run, done: make(chan struct{})}
+	j := &job{units: units, since: time.Now(), run: run, done: make(chan struct{})}
 	if err := p.admit(j); err != nil {
 		return err
 	}

@@ -39,6 +39,18 @@ func queue(ctx context.Context, p *credentials.Pool, units uint64, f func()) <-c
 
 func nothing() {}
 
+// waits is what a pool counts of jobs of which so many waited for nothing, and so many
+// at most 50 ms.
+func waits(nothing, little uint64) (w [8]uint64) {
+	for i, bound := range credentials.WaitBounds() {
+		w[i] = nothing
+		if bound >= 50*time.Millisecond {
+			w[i] = little
+		}
+	}
+	return w
+}
+
 func TestPoolRunsAsManyJobsAsWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := credentials.NewPool(credentials.PoolConfig{Workers: 2})
@@ -47,16 +59,17 @@ func TestPoolRunsAsManyJobsAsWorkers(t *testing.T) {
 		waiting := queue(t.Context(), p, 1, nothing)
 
 		got := p.Stats()
-		if want := (credentials.PoolStats{Waiting: 1, Running: 2}); got != want {
+		if want := (credentials.PoolStats{Waiting: 1, Running: 2, Waits: waits(2, 2)}); got != want {
 			t.Errorf("two workers, three jobs: got %+v, want %+v", got, want)
 		}
+		time.Sleep(30 * time.Millisecond)
 		one()
 		if err := <-waiting; err != nil {
 			t.Errorf("third job: got %v, want no error", err)
 		}
 		two()
 		got = p.Stats()
-		if want := (credentials.PoolStats{Done: 3, Units: 3}); got != want {
+		if want := (credentials.PoolStats{Done: 3, Units: 3, Waits: waits(2, 3), Waited: 30 * time.Millisecond}); got != want {
 			t.Errorf("in the end: got %+v, want %+v", got, want)
 		}
 	})
@@ -179,7 +192,7 @@ func TestWaitEndsAtDeadline(t *testing.T) {
 		}
 		release()
 		got := p.Stats()
-		if want := (credentials.PoolStats{Done: 1, Refused: 1, Units: 1}); got != want {
+		if want := (credentials.PoolStats{Done: 1, Refused: 1, Units: 1, Waits: waits(1, 1)}); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	})

@@ -37,6 +37,7 @@ func (p *Pool) next() *job {
 	j := p.queue.Front().Value.(*job)
 	p.leave(j)
 	p.stats.Running++
+	p.stats.waited(time.Since(j.since))
 	return j
 }
 

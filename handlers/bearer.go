@@ -20,13 +20,14 @@ import (
 var errNoUser = &provider.Problem{Status: http.StatusForbidden, Code: "access_denied", Description: "This access token stands for a client, not for a user."}
 
 // newGuard returns what lets only good tokens through to the resources here.
-func newGuard(c Config, metadataURL string) (*resource.Resource, error) {
+func newGuard(c Config, metadataURL string, m *metrics) (*resource.Resource, error) {
 	checks := tokenChecks{c.Provider, c.Log}
 	return resource.New(resource.Config{
 		Issuer:      c.Issuer,
 		Audience:    c.DefaultAudience,
 		Keys:        checks,
 		Active:      checks.Active,
+		Refused:     func(_ *http.Request, code string) { m.refused.WithLabelValues(code).Inc() },
 		MetadataURL: metadataURL,
 		Realm:       realm,
 		Now:         c.Provider.Now,
@@ -53,7 +54,7 @@ func (s *server) claimed(h bearerHandler) http.Handler {
 			return errNoUser
 		case errors.Is(err, provider.ErrUserRemoved):
 			audit.Of(r.Context()).Reason = err.Error()
-			s.guard.RefuseToken(w)
+			s.guard.RefuseToken(w, r)
 			return nil
 		}
 		return err

@@ -74,6 +74,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 			slog.String("request_id", requestID(w)),
 			slog.Any("err", err))
 	}
+	s.metrics.refused.WithLabelValues(problem.Code).Inc()
 	told(audit.Of(r.Context()), problem)
 	writeProblem(w, problem)
 }

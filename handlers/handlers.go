@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/usher-oauth/usher/audit"
+	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/provider"
 	"github.com/usher-oauth/usher/resource"
 )
@@ -42,7 +43,7 @@ type Config struct {
 
 	// Hashing reads the figures of the password hashing pool, for the metrics. Nil
 	// leaves them out.
-	Hashing func() Hashing
+	Hashing func() credentials.PoolStats
 
 	// DocsNote is shown on top of the page at /docs, as plain text; empty for none.
 	DocsNote string
@@ -107,14 +108,14 @@ func newServer(c Config) (*server, error) {
 		return nil, err
 	}
 	metadataURL := endpoint(c.Issuer, protectedResourcePath)
-	guard, err := newGuard(c, metadataURL)
-	if err != nil {
-		return nil, fmt.Errorf("guarding the resources: %w", err)
-	}
 	if c.Ready == nil {
 		c.Ready = c.Provider.Ready
 	}
 	metrics := newMetrics(c.Version, c.Hashing, c.Provider.Figures)
+	guard, err := newGuard(c, metadataURL, metrics)
+	if err != nil {
+		return nil, fmt.Errorf("guarding the resources: %w", err)
+	}
 	return &server{
 		Config:    c,
 		guard:     guard,

@@ -10,14 +10,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/usher-oauth/usher/audit"
+	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/provider"
 )
-
-// Hashing holds the figures of the password hashing pool.
-type Hashing struct {
-	Waiting, Running int    // logins and new passwords, now
-	Done, Refused    uint64 // logins and new passwords, since the start
-}
 
 // metrics are those of one server, on a registry of their own.
 type metrics struct {
@@ -26,9 +22,12 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	shed     *prometheus.CounterVec
+	issued   *prometheus.CounterVec
+	refused  *prometheus.CounterVec
+	reused   prometheus.Counter
 }
 
-func newMetrics(version string, hashing func() Hashing, figures func() provider.Figures) *metrics {
+func newMetrics(version string, hashing func() credentials.PoolStats, figures func() provider.Figures) *metrics {
 	labels := []string{"route", "method", "status"}
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
@@ -50,12 +49,25 @@ func newMetrics(version string, hashing func() Hashing, figures func() provider.
 			Name: "usher_http_requests_shed_total",
 			Help: "Requests refused because as many of their class were being answered as the server takes.",
 		}, []string{"class"}),
+		issued: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "usher_tokens_issued_total",
+			Help: "Access tokens issued, by grant type and client.",
+		}, []string{"grant", "client"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "usher_refusals_total",
+			Help: "Requests that were not granted, by the error that was answered.",
+		}, []string{"error"}),
+		reused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "usher_refresh_token_reuse_total",
+			Help: "Used refresh tokens that came again and ended their session.",
+		}),
 	}
-	m.registry.MustRegister(m.inFlight, m.requests, m.duration, m.shed, buildInfo(version),
+	m.registry.MustRegister(m.inFlight, m.requests, m.duration, m.shed, m.issued, m.refused, m.reused, buildInfo(version),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry.MustRegister(databaseMetrics(figures)...)
 	m.registry.MustRegister(throttleMetrics(figures)...)
+	m.registry.MustRegister(keyMetrics(figures)...)
 	if hashing != nil {
 		m.registry.MustRegister(hashingMetrics(hashing)...)
 	}
@@ -76,6 +88,21 @@ func (m *metrics) count(route, method string, status int, took time.Duration) {
 	m.requests.WithLabelValues(route, method, class).Inc()
 	m.duration.WithLabelValues(route, method, class).Observe(took.Seconds())
 }
+
+// event counts what a request was about. The labels are the clients that exist.
+func (m *metrics) event(r *audit.Record) {
+	switch r.Event {
+	case audit.Reuse:
+		m.reused.Inc()
+	case audit.Login, audit.Refresh, audit.ClientToken:
+		if r.Outcome == audit.OK {
+			m.issued.WithLabelValues(grantOf[r.Event], r.Client).Inc()
+		}
+	}
+}
+
+// grantOf are the grant types by event.
+var grantOf = map[string]string{audit.Login: "password", audit.Refresh: "refresh_token", audit.ClientToken: "client_credentials"}
 
 func knownMethod(method string) string {
 	switch method {
@@ -107,62 +134,4 @@ func buildInfo(version string) prometheus.Collector {
 	})
 	g.Set(1)
 	return g
-}
-
-func databaseMetrics(now func() provider.Figures) []prometheus.Collector {
-	gauge := func(name, help string, value func(provider.Figures) float64) prometheus.Collector {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return value(now()) })
-	}
-	counter := func(name, help string, value func(provider.Figures) uint64) prometheus.Collector {
-		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(value(now())) })
-	}
-	return []prometheus.Collector{
-		gauge("usher_revocations", "Revocations in memory.",
-			func(f provider.Figures) float64 { return float64(f.Revocations) }),
-		gauge("usher_feed_age_seconds", "Time since the database last confirmed that no revocation is missing here; above 1, each check asks it.",
-			func(f provider.Figures) float64 { return f.FeedAge.Seconds() }),
-		gauge("usher_prune_lag_seconds", "How long the oldest dead row has waited to be deleted.",
-			func(f provider.Figures) float64 { return f.PruneLag.Seconds() }),
-		counter("usher_pruned_rows_total", "Dead rows deleted by this process.",
-			func(f provider.Figures) uint64 { return f.Pruned }),
-		gauge("usher_database_connections_in_use", "Connections to the database that a request holds.",
-			func(f provider.Figures) float64 { return float64(f.ConnectionsInUse) }),
-		gauge("usher_database_connections_idle", "Connections to the database that none holds.",
-			func(f provider.Figures) float64 { return float64(f.ConnectionsIdle) }),
-		counter("usher_database_connection_waits_total", "Requests that waited for a connection to the database.",
-			func(f provider.Figures) uint64 { return f.ConnectionWaits }),
-	}
-}
-
-func throttleMetrics(now func() provider.Figures) []prometheus.Collector {
-	var all []prometheus.Collector
-	for _, limit := range provider.Limits() {
-		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name:        "usher_throttled_total",
-			Help:        "Guesses at passwords and client secrets that were refused unseen, by the limit that did.",
-			ConstLabels: prometheus.Labels{"limit": limit},
-		}, func() float64 { return float64(now().Throttled[limit]) }))
-	}
-	return all
-}
-
-func hashingMetrics(now func() Hashing) []prometheus.Collector {
-	return []prometheus.Collector{
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "usher_hashing_waiting",
-			Help: "Logins and new passwords that wait for a hasher.",
-		}, func() float64 { return float64(now().Waiting) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "usher_hashing_running",
-			Help: "Logins and new passwords being hashed.",
-		}, func() float64 { return float64(now().Running) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "usher_hashing_done_total",
-			Help: "Logins and new passwords hashed.",
-		}, func() float64 { return float64(now().Done) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "usher_hashing_refused_total",
-			Help: "Logins and new passwords turned away because too many waited.",
-		}, func() float64 { return float64(now().Refused) }),
-	}
 }

@@ -99,6 +99,7 @@ func (s *server) rescue(a *answer, r *http.Request, v any) (abort bool) {
 // secrets.
 func (s *server) record(a *answer, r *http.Request, record *audit.Record, took time.Duration) {
 	s.metrics.count(r.Pattern, r.Method, a.code(), took)
+	s.metrics.event(record)
 	level := slog.LevelInfo
 	switch r.Pattern {
 	case "/healthz", "/readyz", "/metrics": // asked every few seconds by machines

@@ -112,10 +112,7 @@ func newServer(t testing.TB, change ...func(*settings)) *testServer {
 	})
 	check(t, err)
 	c.Provider = p
-	c.Hashing = func() handlers.Hashing {
-		now := s.pool.Stats()
-		return handlers.Hashing{Waiting: now.Waiting, Running: now.Running, Done: now.Done, Refused: now.Refused}
-	}
+	c.Hashing = s.pool.Stats
 	h, err := handlers.New(c.Config)
 	check(t, err)
 	s.public = h.Public

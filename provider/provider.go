@@ -49,7 +49,7 @@ type Provider struct {
 	throttle *throttle
 
 	pruned   atomic.Uint64
-	pruneLag atomic.Int64 // nanoseconds
+	pruneLag lag
 }
 
 // New returns a provider that knows the signing keys and revocations of now. It

@@ -29,7 +29,7 @@ func (r *Resource) Require(next http.Handler, scopes ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		claims, refused := r.admit(req, scopes)
 		if refused != nil {
-			refused.write(w, r.challenge)
+			r.refuse(w, req, refused)
 			return
 		}
 		next.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), contextKey{}, claims)))
@@ -38,7 +38,14 @@ func (r *Resource) Require(next http.Handler, scopes ...string) http.Handler {
 
 // RefuseToken answers as Require does where a token is not valid, for a handler that
 // finds so later: the account behind it is gone, say.
-func (r *Resource) RefuseToken(w http.ResponseWriter) { invalidHere.write(w, r.challenge) }
+func (r *Resource) RefuseToken(w http.ResponseWriter, req *http.Request) {
+	r.refuse(w, req, &invalidHere)
+}
+
+func (r *Resource) refuse(w http.ResponseWriter, req *http.Request, f *refusal) {
+	r.refused(req, f.name())
+	f.write(w, r.challenge)
+}
 
 func (r *Resource) admit(req *http.Request, scopes []string) (Claims, *refusal) {
 	token, refused := bearer(req.Header)
@@ -99,15 +106,19 @@ var invalidHere = refusal{status: http.StatusUnauthorized, code: "invalid_token"
 // retryAfter is the Retry-After of a 503, in seconds.
 const retryAfter = "1"
 
-func (f *refusal) write(w http.ResponseWriter, c challenge) {
-	code := f.code
-	if code == "" {
-		code = "missing_token" // in the body, for people; RFC 6750 has no code for it
+// name is the code, or one for people where RFC 6750 has none.
+func (f *refusal) name() string {
+	if f.code == "" {
+		return "missing_token"
 	}
+	return f.code
+}
+
+func (f *refusal) write(w http.ResponseWriter, c challenge) {
 	body, err := json.Marshal(struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
-	}{code, f.description})
+	}{f.name(), f.description})
 	if err != nil {
 		panic(err) // two strings
 	}

@@ -151,9 +151,16 @@ func TestChallengeNamesRealmAndMetadata(t *testing.T) {
 
 func TestRefuseTokenAnswersAsRequire(t *testing.T) {
 	t.Parallel()
-	r := newIssuer(t).api(t, func(*resource.Config) {})
-	refused := call(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { r.RefuseToken(w) }))
+	var told []string
+	r := newIssuer(t).api(t, func(c *resource.Config) {
+		c.Refused = func(_ *http.Request, code string) { told = append(told, code) }
+	})
+	refused := call(t, http.HandlerFunc(r.RefuseToken))
 	required := call(t, r.Require(greet), "Bearer nonsense")
+	call(t, r.Require(greet))
+	if diff := cmp.Diff([]string{"invalid_token", "invalid_token", "missing_token"}, told); diff != "" {
+		t.Errorf("told of refusals (-want +got):\n%s", diff)
+	}
 	if refused.Code != required.Code || refused.Body.String() != required.Body.String() {
 		t.Errorf("got %d %s, want %d %s", refused.Code, refused.Body, required.Code, required.Body)
 	}

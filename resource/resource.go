@@ -50,6 +50,10 @@ type Config struct {
 	// one way. An error refuses the request with 503.
 	Active func(ctx context.Context, token string, c Claims) (bool, error)
 
+	// Refused is told of each request that Require answers itself, with the error
+	// of the answer, such as invalid_token. Nil is nobody to tell.
+	Refused func(r *http.Request, code string)
+
 	Realm       string // of the challenge (RFC 9110, section 11.5); the audience by default
 	MetadataURL string // this API's own metadata, named in the challenge (RFC 9728, section 5.1)
 
@@ -68,6 +72,7 @@ type Resource struct {
 	claims           *accesstoken.Reader
 	active           func(context.Context, string, Claims) (bool, error)
 	now              func() time.Time
+	refused          func(*http.Request, string)
 	challenge        challenge
 }
 
@@ -100,6 +105,9 @@ func New(c Config) (*Resource, error) {
 	if c.Keys == nil {
 		c.Keys = newRemote(c)
 	}
+	if c.Refused == nil {
+		c.Refused = func(*http.Request, string) {}
+	}
 	return &Resource{
 		issuer:    c.Issuer,
 		audience:  c.Audience,
@@ -108,6 +116,7 @@ func New(c Config) (*Resource, error) {
 		claims:    new(accesstoken.Reader),
 		active:    c.Active,
 		now:       c.Now,
+		refused:   c.Refused,
 		challenge: newChallenge(c.Realm, c.MetadataURL),
 	}, nil
 }

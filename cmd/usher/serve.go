@@ -174,10 +174,7 @@ func (s *server) build(ctx context.Context) (*provider.Provider, *handlers.Handl
 			}
 			return p.Ready(ctx)
 		},
-		Hashing: func() handlers.Hashing {
-			now := s.pool.Stats()
-			return handlers.Hashing{Waiting: now.Waiting, Running: now.Running, Done: now.Done, Refused: now.Refused}
-		},
+		Hashing:  s.pool.Stats,
 		DocsNote: s.docsNote,
 		Audit:    s.audit,
 		Version:  readBuildInfo().Version,
