@@ -32,6 +32,7 @@ type cli struct {
 	Healthcheck healthcheck `cmd:"" help:"Ask a running server whether it is ready."`
 	Version     version     `cmd:"" help:"Print version, commit and Go version."`
 	Completion  completion  `cmd:"" help:"Print a completion script for a shell."`
+	Man         man         `cmd:"" hidden:"" help:"Print the manual page, usher(1)."`
 	Help        help        `cmd:"" help:"Explain a command."`
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+
+	"github.com/coreos/go-systemd/v22/daemon"
 )
 
 // keyPair is what TLS is served with, until it is read anew.
@@ -56,10 +58,12 @@ func (s *server) reload(ctx context.Context, signals <-chan os.Signal) {
 			return
 		case <-signals:
 		}
+		s.notify(ctx, daemon.SdNotifyReloading)
 		err := s.audit.Reopen()
 		if s.tls != nil {
 			err = errors.Join(err, s.tls.read())
 		}
+		s.notify(ctx, daemon.SdNotifyReady)
 		if err != nil {
 			s.log.ErrorContext(ctx, "reloading did not work; what was there before stays", "err", err)
 			continue

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/usher-oauth/usher/admin"
@@ -95,14 +96,19 @@ func (s *server) listen(ctx context.Context) (err error) {
 	if s.tls != nil {
 		scheme = "https"
 	}
-	if s.public, err = listen(ctx, "--addr", s.Addr, ""); err != nil {
+	sockets, err := inheritedSockets()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, sockets.close()) }()
+	if s.public, err = sockets.or(ctx, publicSocket, "--addr", s.Addr, ""); err != nil {
 		return err
 	}
 	if s.url, err = baseURL(scheme, s.Addr, s.public.Addr()); err != nil {
 		return err
 	}
 	if s.AdminAddr != "" {
-		s.operators, err = listen(ctx, "--admin-addr", s.AdminAddr, ", or an empty one to do without")
+		s.operators, err = sockets.or(ctx, adminSocket, "--admin-addr", s.AdminAddr, ", or an empty one to do without")
 	}
 	if err != nil {
 		return err
@@ -241,11 +247,13 @@ func (s *server) run(ctx context.Context, started func() error) error {
 		// The order matters: first tell load balancers, then let requests finish,
 		// and only then take away the address where operators watch.
 		s.draining.Store(true)
+		s.notify(ctx, daemon.SdNotifyStopping)
 		s.log.InfoContext(ctx, "stopping: requests in flight may finish", "at_most", s.ShutdownTimeout.String())
 		return errors.Join(drain(public, s.ShutdownTimeout), operators.Close())
 	})
 	g.Go(func() error {
 		s.announce.InfoContext(ctx, "listening", "url", s.url)
+		s.notify(ctx, daemon.SdNotifyReady)
 		return started()
 	})
 	if err := g.Wait(); err != nil {

@@ -62,6 +62,7 @@ var only = map[string][]string{
 	"go.yaml.in/yaml":                {"handlers"},
 	"github.com/getkin/kin-openapi":  {"internal/openapitest"},
 	"github.com/schollz/progressbar": {"cmd/usher"},
+	"github.com/coreos/go-systemd":   {"cmd/usher"},
 }
 
 func TestArrowsPointDownwards(t *testing.T) {
