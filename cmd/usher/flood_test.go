@@ -112,7 +112,9 @@ func TestSoakAFloodOfLoginsIsShed(t *testing.T) { // not in parallel: its rates 
 	if soak {
 		cost, during = 12, 30*time.Second
 	}
-	s := newServer(t, proxied, "--bcrypt-cost", fmt.Sprint(cost))
+	// What the flood itself holds is looked for, not the garbage that may gather.
+	s := startServerAt(t, site{dir: t.TempDir(), env: []string{"GOGC=100"}}, "serve", "--default-client", "web", proxied, "--bcrypt-cost", fmt.Sprint(cost))
+	s.furnish()
 	s.importUsers(users, cost)
 	f := newFlood(s, users)
 	token := s.login("web", "ann", annsPassword).AccessToken
@@ -134,7 +136,11 @@ func TestSoakAFloodOfLoginsIsShed(t *testing.T) { // not in parallel: its rates 
 	if soak && good < .9*capacity {
 		t.Errorf("got %.1f logins a second during the flood, want nine tenths of %.1f", good, capacity)
 	}
-	if peak > resting+64<<20 {
+	most := 64.0 * (1 << 20)
+	if raceDetector() == "true" { // which remembers who touched each word last
+		most *= 3
+	}
+	if peak > resting+most {
 		t.Errorf("memory grew from %.0f to %.0f bytes", resting, peak)
 	}
 	s.login("web", "ann", annsPassword)
