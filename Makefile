@@ -51,7 +51,7 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 
 .PHONY: bench
 bench: ## usher under load beside the least a server could do; writes docs/performance.md (half an hour)
-	@scripts/needs postgresql
+	@scripts/needs postgresql nodejs npm python3-fastapi python3-uvicorn python3-multipart python3-jwt python3-bcrypt bench/peers/node
 	$(GO) run ./bench -record
 
 .PHONY: microbench

@@ -32,6 +32,7 @@ var questions = []question{
 	{"growth", false, growing},
 	{"start", true, starting},
 	{"memory", false, remembering},
+	{"peers", false, besidePeers},
 	{scaleName, false, scaling},
 }
 
