@@ -184,7 +184,7 @@ func TestEveryCommandIsKnownToChangeOrNot(t *testing.T) {
 	reading := []string{
 		"demo", "serve", // their requests are records
 		"user list", "user show", "client list", "client show", "audience list", "audience show",
-		"key list", "key export", "token explain", "throttle list", "doctor", "healthcheck", "version", "completion", "help",
+		"key list", "key export", "token explain", "throttle list", "doctor", "healthcheck", "version", "completion", "man", "help",
 	}
 	parser, err := newParser(world{}, &cli{})
 	if err != nil {
