@@ -40,6 +40,7 @@ type Record struct {
 	Object  string `json:"object,omitempty"`     // what an operator changed
 	Address string `json:"address,omitempty"`    // of whoever asked
 	Request string `json:"request_id,omitempty"` // X-Request-Id
+	Trace   string `json:"trace_id,omitempty"`   // of OpenTelemetry, where requests are traced
 }
 
 type key struct{}
@@ -65,7 +66,7 @@ func (r *Record) Attrs() []slog.Attr {
 		{"event", r.Event}, {"outcome", r.Outcome}, {"reason", r.Reason},
 		{"user", r.User}, {"account", r.Account}, {"client", r.Client},
 		{"grant", r.Grant}, {"token", r.Token}, {"scope", r.Scope},
-		{"actor", r.Actor}, {"object", r.Object},
+		{"actor", r.Actor}, {"object", r.Object}, {"trace_id", r.Trace},
 	} {
 		if a.value != "" {
 			attrs = append(attrs, slog.String(a.name, a.value))

@@ -31,6 +31,9 @@ type PoolConfig struct {
 	Wait time.Duration
 	// Begins is called as each job begins to wait: see Workers. Nil is nothing to call.
 	Begins func()
+	// Trace is told of each job, and returns what is to be called at its end. Nil traces
+	// nothing.
+	Trace func(ctx context.Context, name string) (context.Context, func(error))
 }
 
 // Pool does all bcrypt of a process on a few workers of its own, so that a
@@ -40,6 +43,7 @@ type Pool struct {
 	cost, workers, limit int
 	wait                 time.Duration
 	begins               func()
+	trace                func(context.Context, string) (context.Context, func(error))
 
 	ended sync.WaitGroup // the workers
 
@@ -113,6 +117,7 @@ func NewPool(c PoolConfig) *Pool {
 		limit:   c.Queue,
 		wait:    c.Wait,
 		begins:  c.Begins,
+		trace:   c.Trace,
 	}
 	p.changed.L = &p.mu
 	for range p.workers {
@@ -166,9 +171,14 @@ func (p *Pool) RetryAfter() time.Duration {
 // do has a worker call run, which costs at most units. It returns early with
 // ErrBusy, ErrClosed or the error of ctx; a job that still waits is then never
 // run, and one that runs is left to its end, for bcrypt can't be stopped.
-func (p *Pool) do(ctx context.Context, units uint64, run func(*spent)) error {
+func (p *Pool) do(ctx context.Context, units uint64, run func(*spent)) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if p.trace != nil {
+		var end func(error)
+		ctx, end = p.trace(ctx, "hash")
+		defer func() { end(err) }()
 	}
 	j := &job{units: units, since: time.Now(), run: run, done: make(chan struct{})}
 	if err := p.admit(j); err != nil {

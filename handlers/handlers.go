@@ -53,6 +53,9 @@ type Config struct {
 
 	Log *slog.Logger
 
+	// Trace traces the requests to a handler. Nil traces none.
+	Trace func(http.Handler) http.Handler
+
 	// Audit is written a record for each event. Nil writes none.
 	Audit *audit.Log
 }
@@ -87,6 +90,9 @@ func New(c Config) (*Handlers, error) {
 	public, err := allowOrigins(s.CORSOrigins, s.dispatch(s.publicRoutes()))
 	if err != nil {
 		return nil, err
+	}
+	if s.Trace != nil {
+		public = s.Trace(public)
 	}
 	return &Handlers{Public: s.observe(public), Admin: s.observe(s.dispatch(s.adminRoutes()))}, nil
 }

@@ -153,6 +153,9 @@ func (a *answer) Write(p []byte) (int, error) {
 // Unwrap lets http.ResponseController find the connection.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
+// Status is that of the answer, for what traces requests.
+func (a *answer) Status() int { return a.code() }
+
 // code is the status the client saw: net/http sends 200 for a handler that
 // wrote nothing.
 func (a *answer) code() int {

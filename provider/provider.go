@@ -19,8 +19,8 @@ import (
 // KeyLoader reads the signing keys and the version of their set.
 type KeyLoader func(context.Context) (*keys.Ring, int64, error)
 
-// Config is what a provider needs. All of it is required but DefaultClient, Log
-// and Now, which is the database's clock where nil.
+// Config is what a provider needs. All of it is required but DefaultClient, Log,
+// Trace, and Now, which is the database's clock where nil.
 type Config struct {
 	Issuer          string        // the iss of every token, a URL without a trailing slash
 	DefaultAudience string        // the aud of a token for which none was asked
@@ -35,6 +35,9 @@ type Config struct {
 	Pool     *credentials.Pool
 	Log      *slog.Logger
 	Now      func() time.Time
+	// Trace is told of each grant, and returns what is to be called at its end. Nil
+	// traces nothing.
+	Trace func(ctx context.Context, name string) (context.Context, func(error))
 }
 
 // Provider is the OAuth 2.0 engine, safe for concurrent use.

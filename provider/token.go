@@ -36,7 +36,7 @@ type Token struct {
 
 // Token answers a request to the token endpoint. What the client may know of an
 // error is a [Problem].
-func (p *Provider) Token(ctx context.Context, r *Request) (*Token, error) {
+func (p *Provider) Token(ctx context.Context, r *Request) (token *Token, err error) {
 	grantType := r.get("grant_type")
 	if grantType == "" {
 		return nil, invalidRequest("Parameter \"grant_type\" is missing.")
@@ -44,6 +44,11 @@ func (p *Provider) Token(ctx context.Context, r *Request) (*Token, error) {
 	// Before the client is authenticated, which may cost a slow hash.
 	if !slices.Contains(GrantTypes(), grantType) {
 		return nil, badRequest(codeUnsupportedGrantType, "The grant_type must be one of %s.", strings.Join(GrantTypes(), ", "))
+	}
+	if p.cfg.Trace != nil {
+		var end func(error)
+		ctx, end = p.cfg.Trace(ctx, "grant "+grantType)
+		defer func() { end(err) }()
 	}
 	// The profiles are taken before any epoch is read, and the signing key of now comes
 	// along. In this order whatever ends this token later is committed after the

@@ -39,6 +39,9 @@ type Options struct {
 	// Now is the clock; where nil, the database server's, or this machine's for an
 	// embedded database.
 	Now func() time.Time
+	// Trace is told of each statement, and returns what is to be called at its end. Nil
+	// traces nothing.
+	Trace func(ctx context.Context, statement string) (context.Context, func(error))
 
 	wall func() time.Time // of a test: this machine's clock
 }
@@ -64,6 +67,9 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	d, err := openDialect(ctx, url, o.wall)
 	if err != nil {
 		return nil, fmt.Errorf("opening database %s: %w", shown(url), err)
+	}
+	if o.Trace != nil {
+		d = traced{d, o.Trace}
 	}
 	past := o.Now
 	if o.Now == nil {

@@ -47,6 +47,7 @@ func (l list) scopes(name string) ([]string, error) {
 type databaseFlag struct {
 	Database string `default:"sqlite:usher.db" placeholder:"URL" help:"Database, written sqlite:PATH or postgres://USER@HOST/NAME (default: ${default})."`
 	asIs     bool   // leave the schema as it is
+	trace    func(context.Context, string) (context.Context, func(error))
 }
 
 // open opens the database. Only commands that add something may create it: a
@@ -55,7 +56,7 @@ func (f databaseFlag) open(ctx context.Context, create bool) (*storage.Store, er
 	if err := f.check(create); err != nil {
 		return nil, err
 	}
-	return storage.Open(ctx, f.Database, storage.Options{Migrate: !f.asIs})
+	return storage.Open(ctx, f.Database, storage.Options{Migrate: !f.asIs, Trace: f.trace})
 }
 
 // check tells whether the database can be opened, as far as that shows from outside.

@@ -63,6 +63,7 @@ type server struct {
 	keys   *admin.Keys
 	pool   *credentials.Pool
 
+	trace      tracers
 	processors processors
 
 	draining atomic.Bool // it is about to stop, and says that it is not ready
@@ -79,12 +80,12 @@ func (s *settings) open(ctx context.Context, w world, database databaseFlag, def
 		settings: s, parsed: p, database: database, defaultClient: defaultClient,
 		audit: w.audit, log: s.logger(w, s.LogLevel), announce: s.logger(w, "info"),
 	}
-	for _, step := range []func(context.Context) error{srv.listen, srv.openStore, srv.openKeys} {
+	for _, step := range []func(context.Context) error{srv.listen, srv.openTracing, srv.openStore, srv.openKeys} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, srv.close())
 		}
 	}
-	srv.pool = credentials.NewPool(credentials.PoolConfig{Cost: s.BcryptCost, Begins: srv.processors.hashing})
+	srv.pool = credentials.NewPool(credentials.PoolConfig{Cost: s.BcryptCost, Begins: srv.processors.hashing, Trace: srv.trace.parts})
 	if runtime.GOOS == "linux" {
 		srv.processors.spare = srv.pool.Workers()
 	}
@@ -123,7 +124,7 @@ func (s *server) listen(ctx context.Context) (err error) {
 }
 
 func (s *server) openStore(ctx context.Context) (err error) {
-	s.database.asIs = s.NoMigrate
+	s.database.asIs, s.database.trace = s.NoMigrate, s.trace.statement
 	s.store, err = s.database.open(ctx, true)
 	return err
 }
@@ -164,6 +165,7 @@ func (s *server) build(ctx context.Context) (*provider.Provider, *handlers.Handl
 		LoadKeys:        s.ring,
 		Pool:            s.pool,
 		Log:             s.log,
+		Trace:           s.trace.parts,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -184,6 +186,7 @@ func (s *server) build(ctx context.Context) (*provider.Provider, *handlers.Handl
 		DocsNote: s.docsNote,
 		Audit:    s.audit,
 		Version:  readBuildInfo().Version,
+		Trace:    s.trace.requests,
 		Log:      s.log,
 	})
 	return p, h, err
@@ -271,6 +274,9 @@ func (s *server) close() error {
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
+	}
+	if s.trace.stop != nil {
+		errs = append(errs, s.trace.stop())
 	}
 	for _, l := range []net.Listener{s.operators, s.public} {
 		if l == nil {

@@ -16,7 +16,7 @@ const module = "github.com/usher-oauth/usher/"
 // below lists what each package may import of this module. A package that is
 // missing here fails the test, so that a new one finds its floor first.
 var below = map[string][]string{
-	"cmd/usher":             {"handlers", "admin", "provider", "storage", "keys", "credentials", "scope", "audit", "diagnose"},
+	"cmd/usher":             {"handlers", "admin", "provider", "storage", "keys", "credentials", "scope", "audit", "diagnose", "tracing"},
 	"handlers":              {"provider", "resource", "accesstoken", "credentials", "keys", "scope", "docs", "audit"},
 	"admin":                 {"storage", "keys", "credentials", "scope", "accesstoken"},
 	"provider":              {"storage", "keys", "credentials", "accesstoken", "scope", "audit"},
@@ -24,6 +24,7 @@ var below = map[string][]string{
 	"resource":              {"accesstoken", "keys"},
 	"accesstoken":           {"internal/recent"},
 	"audit":                 {},
+	"tracing":               {"audit"},
 	"credentials":           {},
 	"keys":                  {"internal/recent"},
 	"keys/keystest":         {"keys"},
@@ -63,6 +64,7 @@ var only = map[string][]string{
 	"github.com/getkin/kin-openapi":  {"internal/openapitest"},
 	"github.com/schollz/progressbar": {"cmd/usher"},
 	"github.com/coreos/go-systemd":   {"cmd/usher"},
+	"go.opentelemetry.io/otel":       {"tracing"},
 }
 
 func TestArrowsPointDownwards(t *testing.T) {
