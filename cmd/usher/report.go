@@ -48,7 +48,8 @@ func (s *server) reportClients(ctx context.Context) error {
 		client, err := s.store.Client(ctx, s.defaultClient)
 		switch {
 		case errors.Is(err, storage.ErrNotFound):
-			s.log.WarnContext(ctx, "the default client does not exist yet: check the spelling (usher client list), or add it with usher client add "+s.defaultClient+" --public --grants password,refresh_token", "default_client", s.defaultClient)
+			s.log.WarnContext(ctx, "the default client does not exist yet: check the spelling (usher client list), or add it",
+				"default_client", s.defaultClient, "by", "usher client add "+s.defaultClient+" --public --grants password,refresh_token")
 		case err != nil:
 			return err
 		case !client.Public:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -114,7 +115,7 @@ func (s *settings) checkLives(fault func(error)) {
 func checkAddr(flag, addr string) error {
 	if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
 		return usagef("%s %q: write it as HOST:PORT, such as 127.0.0.1:8000 or :8000", flag, addr)
-	} else if _, err := net.LookupPort("tcp", port); err != nil {
+	} else if _, err := new(net.Resolver).LookupPort(context.Background(), "tcp", port); err != nil {
 		return usagef("%s %q: there is no port %s", flag, addr, port)
 	}
 	return nil
