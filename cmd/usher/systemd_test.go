@@ -17,16 +17,7 @@ import (
 func TestARestartUnderSystemdRefusesNoConnection(t *testing.T) {
 	t.Parallel()
 	at := site{dir: t.TempDir()}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	socket, err := listener.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer socket.Close()
+	socket, address := openSocket(t)
 	told, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: filepath.Join(at.dir, "notify")})
 	if err != nil {
 		t.Fatal(err)
@@ -43,14 +34,12 @@ func TestARestartUnderSystemdRefusesNoConnection(t *testing.T) {
 			t.Fatalf("systemd hears %q (%v), want %s", message[:n], err, want)
 		}
 	}
-	url := "http://" + listener.Addr().String()
+	url := "http://" + address
 	start := func() *exec.Cmd {
 		t.Helper()
 		cmd := (&testServer{Dir: at.dir}).command("serve", "--issuer", url)
-		// As systemd does, which knows the process id before the program begins.
-		cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", `LISTEN_PID=$$ exec "$@"`, "sh"}, cmd.Args...)
-		cmd.Env = append(cmd.Env, "LISTEN_FDS=1", "LISTEN_FDNAMES=public", "NOTIFY_SOCKET="+told.LocalAddr().String())
-		cmd.ExtraFiles = []*os.File{socket} // is number 3
+		passSocket(cmd, socket, "public")
+		cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+told.LocalAddr().String())
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -94,22 +83,35 @@ func TestARestartUnderSystemdRefusesNoConnection(t *testing.T) {
 	stop(second)
 }
 
-func TestSocketsOfOtherNamesAreRefused(t *testing.T) {
-	t.Parallel()
+// openSocket returns a socket that listens, and its address.
+func openSocket(t *testing.T) (socket *os.File, address string) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	socket, err := listener.(*net.TCPListener).File()
+	t.Cleanup(func() { listener.Close() })
+	socket, err = listener.(*net.TCPListener).File()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer socket.Close()
-	cmd := (&testServer{Dir: t.TempDir()}).command("serve")
+	t.Cleanup(func() { socket.Close() })
+	return socket, listener.Addr().String()
+}
+
+// passSocket has a command get a socket as systemd passes one, which knows the process
+// id before the program begins.
+func passSocket(cmd *exec.Cmd, socket *os.File, name string) {
 	cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", `LISTEN_PID=$$ exec "$@"`, "sh"}, cmd.Args...)
-	cmd.Env = append(cmd.Env, "LISTEN_FDS=1", "LISTEN_FDNAMES=usher.socket")
-	cmd.ExtraFiles = []*os.File{socket}
+	cmd.Env = append(cmd.Env, "LISTEN_FDS=1", "LISTEN_FDNAMES="+name)
+	cmd.ExtraFiles = []*os.File{socket} // is number 3
+}
+
+func TestSocketsOfOtherNamesAreRefused(t *testing.T) {
+	t.Parallel()
+	socket, _ := openSocket(t)
+	cmd := (&testServer{Dir: t.TempDir()}).command("serve")
+	passSocket(cmd, socket, "usher.socket")
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "FileDescriptorName=public or admin") {
 		t.Errorf("got %v, %s", err, out)
