@@ -4,6 +4,7 @@ GO ?= go
 # The linters run at pinned versions outside go.mod: their graphs are not ours.
 LINT        := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 REDOCLY     := npx --yes @redocly/cli@2.77.0
+SBOM        := $(GO) run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 VULNCHECK   := $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME    ?= 30s
 SOAK_ROUNDS ?= 100
@@ -44,6 +45,10 @@ lint: ## the linters of .golangci.yml and redocly.yaml (minutes the first time)
 .PHONY: vulncheck
 vulncheck: ## known vulnerabilities in what is linked (asks vuln.go.dev)
 	$(VULNCHECK) ./...
+
+.PHONY: sbom
+sbom: ## what the binary is made of, as CycloneDX in usher.cdx.json
+	$(SBOM) app -json -licenses -main cmd/usher -output usher.cdx.json .
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (30s)
