@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/usher-oauth/usher/accesstoken"
 	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/scope"
 )
@@ -82,6 +83,9 @@ func (n *NewClient) checkScopes() error {
 		return err
 	}
 	for _, s := range n.DefaultScopes {
+		if s == accesstoken.AdminScope {
+			return refuse(ErrRefused, "%s can't be a default scope: it is granted only to requests that name it", s)
+		}
 		if !scope.Contains(n.Scopes, s) {
 			return refuse(ErrRefused, "default scope %q is not one of the client's scopes: add it to them, or leave it out", s)
 		}

@@ -36,7 +36,7 @@ func (p *Provider) revokeRefresh(ctx context.Context, token, clientID string) er
 	if errors.Is(err, errRefresh) {
 		return nil
 	}
-	if err != nil || s.ClientID != clientID {
+	if err != nil || (clientID != anyClient && s.ClientID != clientID) {
 		return err
 	}
 	record := audit.Of(ctx)
@@ -53,7 +53,7 @@ func (p *Provider) revokeAccess(ctx context.Context, token, clientID string) err
 	if refused(err) {
 		return nil
 	}
-	if err != nil || c.ClientID != clientID {
+	if err != nil || (clientID != anyClient && c.ClientID != clientID) {
 		return err
 	}
 	record := audit.Of(ctx)

@@ -38,6 +38,8 @@ func Run(t *testing.T, newDatabase func(testing.TB) Database) {
 		{"directory", directoryTests()},
 		{"signing keys", keyTests()},
 		{"audiences", audienceTests()},
+		{"changes", changeTests()},
+		{"pages", pageTests()},
 		{"prune", pruneTests()},
 		{"throttle", throttleTests()},
 		{"life of a store", lifeTests()},
