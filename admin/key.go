@@ -54,18 +54,26 @@ func (k *Keys) List(ctx context.Context) ([]KeyStatus, error) {
 	}
 	list := make([]KeyStatus, len(rows))
 	for i, row := range rows {
-		key := described(row)
-		list[i] = KeyStatus{
-			ID:             key.ID,
-			Algorithm:      key.Algorithm,
-			ForAudiences:   key.ForAudiences,
-			State:          ring.State(key, now),
-			CreatedAt:      key.CreatedAt,
-			SignsFrom:      key.SignsFrom,
-			PublishedUntil: key.PublishedUntil,
-		}
+		list[i] = status(described(row), ring, now)
 	}
 	return list, nil
+}
+
+// Status is a key that was just made, as List shows it.
+func (k *Keys) Status(key keys.Key) KeyStatus {
+	return status(key, keys.NewRing([]keys.Key{key}), k.now())
+}
+
+func status(key keys.Key, ring *keys.Ring, now time.Time) KeyStatus {
+	return KeyStatus{
+		ID:             key.ID,
+		Algorithm:      key.Algorithm,
+		ForAudiences:   key.ForAudiences,
+		State:          ring.State(key, now),
+		CreatedAt:      key.CreatedAt,
+		SignsFrom:      key.SignsFrom,
+		PublishedUntil: key.PublishedUntil,
+	}
 }
 
 func (k *Keys) rows(ctx context.Context) ([]storage.SigningKey, int64, error) {

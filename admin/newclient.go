@@ -40,9 +40,12 @@ func (n *NewClient) check() error {
 	return nil
 }
 
-// once returns the words of a list in their order, each once.
+// once returns the words of a list in their order, each once; of nil it is nil.
 func once(list []string) []string {
-	var words []string
+	if list == nil {
+		return nil
+	}
+	words := []string{}
 	for _, word := range list {
 		if !slices.Contains(words, word) {
 			words = append(words, word)

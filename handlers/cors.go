@@ -32,7 +32,7 @@ func allowOrigins(origins []string, next http.Handler) (http.Handler, error) {
 	}
 	c := cors.New(cors.Options{
 		AllowedOrigins: origins,
-		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut},
+		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
 		AllowedHeaders: []string{"Authorization", "Content-Type", "X-Requested-With"},
 		// As one text, which package cors leaves as it is: people who look for
 		// WWW-Authenticate don't look for Www-Authenticate.

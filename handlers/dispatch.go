@@ -3,34 +3,54 @@ package handlers
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/gorilla/mux"
 )
 
-// dispatch hands each request to its route, and leaves the template of that in
+// dispatch hands each request to its route, in the first router that has one for it, and leaves the template of that in
 // r.Pattern for the log line. It asks the router for the match instead of
 // letting it serve, because a 405 must name the methods that would do (RFC
 // 9110, section 15.5.6), and because no handler here needs the two copies of
 // the request that carry a router's variables.
-func (s *server) dispatch(routes *mux.Router) http.Handler {
+func (s *server) dispatch(routers ...*mux.Router) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var match mux.RouteMatch
-		if routes.Match(r, &match) {
-			r.Pattern = routeTemplate(match.Route)
-			match.Handler.ServeHTTP(w, r)
-			return
-		}
-		if errors.Is(match.MatchErr, mux.ErrMethodMismatch) {
-			route, methods := mismatched(routes, r)
-			r.Pattern = route
-			w.Header().Set("Allow", strings.Join(methods, ", "))
-			s.fail(w, r, errMethod)
-			return
+		for _, routes := range routers {
+			var match mux.RouteMatch
+			switch {
+			case routes.Match(r, &match):
+				r.Pattern = routeTemplate(match.Route)
+				if err := setNames(r, match.Vars); err != nil {
+					s.fail(w, r, err)
+					return
+				}
+				match.Handler.ServeHTTP(w, r)
+				return
+			case errors.Is(match.MatchErr, mux.ErrMethodMismatch):
+				route, methods := mismatched(routes, r)
+				r.Pattern = route
+				w.Header().Set("Allow", strings.Join(methods, ", "))
+				s.fail(w, r, errMethod)
+				return
+			}
 		}
 		s.fail(w, r, errNoRoute)
 	})
+}
+
+// setNames gives r what stands in the path for the names in a template. All templates
+// with names are matched with the path as it was sent.
+func setNames(r *http.Request, names map[string]string) error {
+	for name, sent := range names {
+		value, err := url.PathUnescape(sent)
+		if err != nil {
+			return errNoRoute
+		}
+		r.SetPathValue(name, value)
+	}
+	return nil
 }
 
 // mismatched returns the template and all methods of the routes that fit r but

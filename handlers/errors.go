@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/usher-oauth/usher/adminapi"
 	"github.com/usher-oauth/usher/audit"
 	"github.com/usher-oauth/usher/provider"
 )
@@ -58,6 +59,10 @@ func (s *server) try(h handler) http.Handler {
 // fail is where an error becomes an answer. A *provider.Problem is made for
 // clients; the text of anything else is for the operator alone.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if refusal, ok := errors.AsType[*adminapi.Refusal](err); ok {
+		s.refuse(w, r, refusal)
+		return
+	}
 	problem, ok := errors.AsType[*provider.Problem](err)
 	switch {
 	case ok:
@@ -97,18 +102,27 @@ func writeProblem(w http.ResponseWriter, p *provider.Problem) {
 	if p.Challenge {
 		w.Header().Set("WWW-Authenticate", basicChallenge)
 	}
-	if p.RetryAfter > 0 {
-		seconds := (p.RetryAfter + time.Second - 1) / time.Second
-		w.Header().Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
-	}
+	retryAfter(w, p.RetryAfter)
+	writeError(w, p.Status, p.Code, describable(p.Description))
+}
+
+func writeError(w http.ResponseWriter, status int, code, description string) {
 	body, err := json.Marshal(struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description,omitempty"`
-	}{p.Code, describable(p.Description)})
+	}{code, description})
 	if err != nil {
 		panic(err) // two strings always encode
 	}
-	write(w, p.Status, body)
+	write(w, status, body)
+}
+
+// retryAfter says when to come back, where there is such a time.
+func retryAfter(w http.ResponseWriter, wait time.Duration) {
+	if wait > 0 {
+		seconds := (wait + time.Second - 1) / time.Second
+		w.Header().Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
+	}
 }
 
 // describable writes a description in the characters that RFC 6749, section 5.2 lets

@@ -11,12 +11,17 @@ func PublicRoutes(c Config) (routes []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = s.publicRoutes().Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {
-		methods, err := route.GetMethods()
-		for _, method := range methods {
-			routes = append(routes, method+" "+routeTemplate(route))
+	for _, router := range []*mux.Router{s.publicRoutes(), s.administration()} {
+		err := router.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {
+			methods, err := route.GetMethods()
+			for _, method := range methods {
+				routes = append(routes, method+" "+routeTemplate(route))
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
 		}
-		return err
-	})
-	return routes, err
+	}
+	return routes, nil
 }

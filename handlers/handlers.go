@@ -10,6 +10,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/usher-oauth/usher/adminapi"
 	"github.com/usher-oauth/usher/audit"
 	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/provider"
@@ -45,6 +46,10 @@ type Config struct {
 	// leaves them out.
 	Hashing func() credentials.PoolStats
 
+	// Administration is what operators may do with an access token that has the scope
+	// for it. Without any there is nothing beneath /admin/.
+	Administration []adminapi.Route
+
 	// DocsNote is shown on top of the page at /docs, as plain text; empty for none.
 	DocsNote string
 
@@ -71,6 +76,7 @@ type Handlers struct {
 type server struct {
 	Config
 	guard     *resource.Resource // of the bearer resources
+	gate      gate               // of what lies beneath /admin/
 	metrics   *metrics
 	admission *admission
 	header    http.Header         // stands on every answer, see standingHeader
@@ -87,7 +93,7 @@ func New(c Config) (*Handlers, error) {
 	if err != nil {
 		return nil, err
 	}
-	public, err := allowOrigins(s.CORSOrigins, s.dispatch(s.publicRoutes()))
+	public, err := allowOrigins(s.CORSOrigins, s.dispatch(s.publicRoutes(), s.administration()))
 	if err != nil {
 		return nil, err
 	}
@@ -122,9 +128,14 @@ func newServer(c Config) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("guarding the resources: %w", err)
 	}
+	gate, err := newGate(c, metadataURL, metrics)
+	if err != nil {
+		return nil, fmt.Errorf("guarding the administration: %w", err)
+	}
 	return &server{
 		Config:    c,
 		guard:     guard,
+		gate:      gate,
 		metrics:   metrics,
 		admission: newAdmission(metrics),
 		header:    standingHeader(issuer.Scheme == "https"),

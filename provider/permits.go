@@ -9,27 +9,29 @@ import (
 	"github.com/usher-oauth/usher/storage"
 )
 
-// Permits reports whether the client of a token, and its user where it has one, may
-// have the scope as things are now. A token says what they could when it was issued,
-// and lives on when a scope is taken away. The claims must have been found active.
-func (p *Provider) Permits(ctx context.Context, c accesstoken.Claims, scope string) (bool, error) {
+// Administrator reports whether the client of a token, and its user where it has one,
+// may have [accesstoken.AdminScope] as things are now: a token says what they could
+// when it was issued, and lives on when a scope is taken away. It returns who that is,
+// for the audit log. The claims must have been found active.
+func (p *Provider) Administrator(ctx context.Context, c accesstoken.Claims) (who string, may bool, err error) {
+	who = "client " + c.ClientID
 	client, err := p.live.directory.client(ctx, c.ClientID)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return false, nil
+		return who, false, nil
 	case err != nil:
-		return false, err
-	case client.Disabled || !slices.Contains(client.Scopes, scope) || p.withheld(client.ID, scope):
-		return false, nil
+		return who, false, err
+	case client.Disabled || !slices.Contains(client.Scopes, accesstoken.AdminScope) || p.withheld(client.ID, accesstoken.AdminScope):
+		return who, false, nil
 	}
 	if id, ok := accesstoken.ParseID(c.ID); ok && id.Grant == "" {
-		return true, nil // of the client alone
+		return who, true, nil
 	}
 	user, err := p.live.directory.user(ctx, c.Subject)
 	if errors.Is(err, storage.ErrNotFound) {
-		return false, nil
+		return who, false, nil
 	}
-	return err == nil && !user.Disabled && slices.Contains(user.Scopes, scope), err
+	return "user " + user.Username + " at " + who, err == nil && !user.Disabled && slices.Contains(user.Scopes, accesstoken.AdminScope), err
 }
 
 // withheld reports whether a client never gets a scope that it may ask for: requests

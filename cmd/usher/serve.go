@@ -182,7 +182,10 @@ func (s *server) build(ctx context.Context) (*provider.Provider, *handlers.Handl
 			}
 			return p.Ready(ctx)
 		},
-		Hashing:  s.pool.Stats,
+		Hashing: s.pool.Stats,
+
+		Administration: s.administration(p),
+
 		DocsNote: s.docsNote,
 		Audit:    s.audit,
 		Version:  readBuildInfo().Version,
