@@ -16,7 +16,7 @@ import (
 // The codes of refusals.
 const (
 	CodeInvalid  = "invalid_request" // what was sent breaks a rule, or can't be understood
-	CodeNotFound = "not_found"       // there is no user, client, key or session of that name
+	CodeNotFound = "does_not_exist"  // there is no user, client, key or session of that name; an unknown path is not_found
 	CodeExists   = "already_exists"  // the name is taken
 	CodeConflict = "conflict"        // not as things are now
 	CodeBusy     = "temporarily_unavailable"

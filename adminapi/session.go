@@ -30,11 +30,17 @@ func (a *api) endSession(r *http.Request) (Answer, error) {
 	return done, a.Sessions.End(r.Context(), r.PathValue("username"), r.PathValue("session"))
 }
 
-// Revocation is the body of POST /admin/revocations: one of the three.
+// Revocation is the body of POST /admin/revocations: one of the four.
 type Revocation struct {
 	User   string `json:"user"`   // all sessions and tokens of a user end
 	Client string `json:"client"` // all that a client was issued
 	Token  string `json:"token"`  // an access token, or a refresh token with its session
+	All    bool   `json:"all"`    // all that any client was issued, the token that asks included
+}
+
+// Revoked is the answer where all was to end.
+type Revoked struct {
+	Clients int `json:"clients"` // how many clients' sessions and tokens ended
 }
 
 func (a *api) revoke(r *http.Request) (Answer, error) {
@@ -42,18 +48,28 @@ func (a *api) revoke(r *http.Request) (Answer, error) {
 	if err := decode(r, &n); err != nil {
 		return Answer{}, err
 	}
-	switch {
-	case n.User != "" && n.Client == "" && n.Token == "":
+	switch n {
+	case Revocation{User: n.User}:
+		if n.User == "" {
+			break
+		}
 		about(r, "user="+n.User)
 		return done, a.Tokens.RevokeUser(r.Context(), n.User)
-	case n.Client != "" && n.User == "" && n.Token == "":
+	case Revocation{Client: n.Client}:
 		about(r, "client="+n.Client)
 		return done, a.Tokens.RevokeClient(r.Context(), n.Client)
-	case n.Token != "" && n.User == "" && n.Client == "":
+	case Revocation{Token: n.Token}:
 		about(r, "token")
 		return done, a.EndToken(r.Context(), n.Token)
+	case Revocation{All: true}:
+		about(r, "all")
+		clients, err := a.Tokens.RevokeAll(r.Context())
+		if err != nil {
+			return Answer{}, err
+		}
+		return found(Revoked{clients})
 	}
-	return Answer{}, invalid("name one of user, client and token")
+	return Answer{}, invalid("name one of user, client, token and all")
 }
 
 // Throttles are the users who failed to log in of late, and the users and networks

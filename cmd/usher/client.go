@@ -25,18 +25,17 @@ type clientCmd struct {
 // oneClient is what commands about one client share.
 type oneClient struct {
 	ID string `arg:"" name:"id" help:"Client id: 1 to 64 letters, digits and . _ ~ -"`
-	databaseFlag
+	officeFlags
 	outputFlag
 }
 
 // change makes a change and tells what the client is like then.
-func (c *oneClient) change(ctx context.Context, w world, change func(*admin.Clients) error, done string) error {
-	return c.with(ctx, false, func(s *storage.Store) error {
-		clients := &admin.Clients{Store: s}
-		if err := change(clients); err != nil {
+func (c *oneClient) change(ctx context.Context, w world, change func(clientDesk) error, done string) error {
+	return c.in(ctx, false, nil, func(o office) error {
+		if err := change(o.clients); err != nil {
 			return err
 		}
-		client, err := clients.Show(ctx, c.ID)
+		client, err := o.clients.Show(ctx, c.ID)
 		if err != nil {
 			return err
 		}
@@ -63,12 +62,12 @@ type secretFlags struct {
 	costFlag
 }
 
-// open returns what hashes secrets, the secret brought (empty: one is to be
-// made), and what to do at the end.
-func (f secretFlags) open(w world) (secrets *credentials.Secrets, brought string, done func(), err error) {
-	pool, err := f.pool()
+// open returns the secret brought (empty: one is to be made), and what hashes it,
+// which the caller closes.
+func (f secretFlags) open(w world) (pool *credentials.Pool, brought string, err error) {
+	pool, err = f.pool()
 	if err != nil {
-		return nil, "", nil, err
+		return nil, "", err
 	}
 	if f.SecretStdin {
 		brought, err = w.readSecret()
@@ -77,10 +76,10 @@ func (f secretFlags) open(w world) (secrets *credentials.Secrets, brought string
 		}
 		if err != nil {
 			pool.Close()
-			return nil, "", nil, err
+			return nil, "", err
 		}
 	}
-	return credentials.NewSecrets(pool), brought, pool.Close, nil
+	return pool, brought, nil
 }
 
 // clientAdd is `usher client add`.
@@ -108,14 +107,13 @@ func (c *clientAdd) Run(ctx context.Context, w world) error {
 	if c.Public && c.SecretStdin {
 		return usagef("a public client has no secret: leave out --public or --secret-stdin")
 	}
-	secrets, brought, done, err := c.secretFlags.open(w)
+	pool, brought, err := c.secretFlags.open(w)
 	if err != nil {
 		return err
 	}
-	defer done()
-	return c.with(ctx, true, func(s *storage.Store) error {
-		clients := &admin.Clients{Store: s, Secrets: secrets}
-		client, generated, err := clients.Add(ctx, admin.NewClient{
+	defer pool.Close()
+	return c.in(ctx, true, pool, func(o office) error {
+		client, generated, err := o.clients.Add(ctx, admin.NewClient{
 			ID: c.ID, Name: c.Name, Public: c.Public, Grants: c.Grants, Scopes: scopes,
 			DefaultScopes: defaults, Audiences: c.Audiences, Introspect: c.Introspect,
 		}, brought)
@@ -138,18 +136,17 @@ func (c *clientRotateSecret) Run(ctx context.Context, w world) error {
 	if c.KeepOld < 0 {
 		return fmt.Errorf("--keep-old %s: choose a duration of 0 or more", c.KeepOld)
 	}
-	secrets, brought, done, err := c.secretFlags.open(w)
+	pool, brought, err := c.secretFlags.open(w)
 	if err != nil {
 		return err
 	}
-	defer done()
-	return c.with(ctx, false, func(s *storage.Store) error {
-		clients := &admin.Clients{Store: s, Secrets: secrets}
-		generated, err := clients.RotateSecret(ctx, c.ID, brought, c.KeepOld)
+	defer pool.Close()
+	return c.in(ctx, false, pool, func(o office) error {
+		generated, err := o.clients.RotateSecret(ctx, c.ID, brought, c.KeepOld)
 		if err != nil {
 			return err
 		}
-		client, err := clients.Show(ctx, c.ID)
+		client, err := o.clients.Show(ctx, c.ID)
 		if err != nil {
 			return err
 		}
@@ -166,7 +163,7 @@ func (c *clientRotateSecret) Run(ctx context.Context, w world) error {
 type clientDisable struct{ oneClient }
 
 func (c *clientDisable) Run(ctx context.Context, w world) error {
-	return c.change(ctx, w, func(clients *admin.Clients) error { return clients.Disable(ctx, c.ID) },
+	return c.change(ctx, w, func(clients clientDesk) error { return clients.Disable(ctx, c.ID) },
 		"disabled, every session and token has ended")
 }
 
@@ -174,7 +171,7 @@ func (c *clientDisable) Run(ctx context.Context, w world) error {
 type clientEnable struct{ oneClient }
 
 func (c *clientEnable) Run(ctx context.Context, w world) error {
-	return c.change(ctx, w, func(clients *admin.Clients) error { return clients.Enable(ctx, c.ID) },
+	return c.change(ctx, w, func(clients clientDesk) error { return clients.Enable(ctx, c.ID) },
 		"enabled, works again")
 }
 
@@ -182,13 +179,12 @@ func (c *clientEnable) Run(ctx context.Context, w world) error {
 type clientRemove struct{ oneClient }
 
 func (c *clientRemove) Run(ctx context.Context, w world) error {
-	return c.with(ctx, false, func(s *storage.Store) error {
-		clients := &admin.Clients{Store: s}
-		client, err := clients.Show(ctx, c.ID)
+	return c.in(ctx, false, nil, func(o office) error {
+		client, err := o.clients.Show(ctx, c.ID)
 		if err != nil {
 			return err
 		}
-		if err := clients.Remove(ctx, c.ID); err != nil {
+		if err := o.clients.Remove(ctx, c.ID); err != nil {
 			return err
 		}
 		w.say("client %s: removed, every session and token has ended", client.ID)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 
-	"github.com/usher-oauth/usher/admin"
 	"github.com/usher-oauth/usher/storage"
 )
 
@@ -41,13 +40,13 @@ func kind(c storage.Client) string {
 
 // clientList is `usher client list`.
 type clientList struct {
-	databaseFlag
+	officeFlags
 	outputFlag
 }
 
 func (c *clientList) Run(ctx context.Context, w world) error {
-	return c.with(ctx, false, func(s *storage.Store) error {
-		all, err := (&admin.Clients{Store: s}).List(ctx)
+	return c.in(ctx, false, nil, func(o office) error {
+		all, err := o.clients.List(ctx)
 		if err != nil {
 			return err
 		}
@@ -65,8 +64,8 @@ func (c *clientList) Run(ctx context.Context, w world) error {
 type clientShow struct{ oneClient }
 
 func (c *clientShow) Run(ctx context.Context, w world) error {
-	return c.with(ctx, false, func(s *storage.Store) error {
-		client, err := (&admin.Clients{Store: s}).Show(ctx, c.ID)
+	return c.in(ctx, false, nil, func(o office) error {
+		client, err := o.clients.Show(ctx, c.ID)
 		if err != nil {
 			return err
 		}

@@ -74,8 +74,17 @@ func (f databaseFlag) check(create bool) error {
 	return nil
 }
 
-// with calls do with the open database and closes it.
-func (f databaseFlag) with(ctx context.Context, create bool, do func(*storage.Store) error) (err error) {
+// with is use for a command that works on a database and nowhere else.
+func (f databaseFlag) with(ctx context.Context, create bool, do func(*storage.Store) error) error {
+	// Whoever set the variable would not expect the database beside it to change.
+	if os.Getenv("USHER_SERVER") != "" {
+		return errors.New("this command works on the database itself, and USHER_SERVER names a server: unset it, and run the command where the database is")
+	}
+	return f.use(ctx, create, do)
+}
+
+// use calls do with the open database and closes it.
+func (f databaseFlag) use(ctx context.Context, create bool, do func(*storage.Store) error) (err error) {
 	store, err := f.open(ctx, create)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 
 	"github.com/usher-oauth/usher/admin"
+	"github.com/usher-oauth/usher/adminclient"
 	"github.com/usher-oauth/usher/keys"
 	"github.com/usher-oauth/usher/storage"
 )
@@ -71,12 +72,12 @@ func line(forAudiences bool) string {
 
 // keyList is `usher key list`.
 type keyList struct {
-	keyFlags
+	keyOffice
 	outputFlag
 }
 
 func (c *keyList) Run(ctx context.Context, w world) error {
-	return c.withKeys(ctx, w, false, func(ks *admin.Keys) error {
+	return c.in(ctx, w, func(ks keyDesk) error {
 		all, err := ks.List(ctx)
 		if err != nil {
 			return err
@@ -97,12 +98,12 @@ type keyRotate struct {
 	Now bool           `xor:"line" help:"A key has leaked: sign with new ones at once, also for audiences with their own. Every token issued so far stops working."`
 
 	ForAudiences bool `xor:"line" help:"Rotate the key for audiences that ask for another algorithm, which --alg names where there are two."`
-	keyFlags
+	keyOffice
 	outputFlag
 }
 
 func (c *keyRotate) Run(ctx context.Context, w world) error {
-	return c.withKeys(ctx, w, false, func(ks *admin.Keys) error {
+	return c.in(ctx, w, func(ks keyDesk) error {
 		rotate := ks.Rotate
 		switch {
 		case c.Now:
@@ -114,26 +115,25 @@ func (c *keyRotate) Run(ctx context.Context, w world) error {
 		if err != nil {
 			return err
 		}
-		made := admin.KeyStatus{ID: k.ID, Algorithm: k.Algorithm, ForAudiences: k.ForAudiences, State: keys.Signing, CreatedAt: k.CreatedAt, SignsFrom: k.SignsFrom, PublishedUntil: k.PublishedUntil}
-		if k.SignsFrom.After(ks.Store.Now()) {
-			made.State = keys.Announced
+		if k.State == keys.Announced {
 			w.say("key %s (%s): announced, signs from %s", k.ID, k.Algorithm, clock(k.SignsFrom))
 		} else {
 			w.say("key %s (%s): signs now", k.ID, k.Algorithm)
 		}
 		if c.Now {
-			if err := sayOthers(ctx, w, ks); err != nil {
+			// Where the token is fixed, it is void too by now.
+			if err := sayOthers(ctx, w, ks); err != nil && !errors.Is(err, adminclient.ErrUnauthorized) {
 				return err
 			}
 			w.say("All tokens signed by the keys of before are void: users and clients must get new ones.")
 			w.say("APIs that cache the key set may refuse new tokens, and still accept old ones, for up to %d minutes.", int(keys.MaxAge.Minutes()))
 		}
-		return c.print(w, viewKey(made), nothing)
+		return c.print(w, viewKey(k), nothing)
 	})
 }
 
 // sayOthers tells which keys sign for audiences.
-func sayOthers(ctx context.Context, w world, ks *admin.Keys) error {
+func sayOthers(ctx context.Context, w world, ks keyDesk) error {
 	all, err := ks.List(ctx)
 	if err != nil {
 		return err
@@ -149,11 +149,11 @@ func sayOthers(ctx context.Context, w world, ks *admin.Keys) error {
 // keyRetire is `usher key retire`.
 type keyRetire struct {
 	KID string `arg:"" name:"kid" help:"Key id, as usher key list shows it."`
-	keyFlags
+	keyOffice
 }
 
 func (c *keyRetire) Run(ctx context.Context, w world) error {
-	return c.withKeys(ctx, w, false, func(ks *admin.Keys) error {
+	return c.in(ctx, w, func(ks keyDesk) error {
 		if err := ks.Retire(ctx, c.KID); err != nil {
 			return err
 		}

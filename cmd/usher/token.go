@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-
-	"github.com/usher-oauth/usher/admin"
-	"github.com/usher-oauth/usher/storage"
 )
 
 // tokenCmd is `usher token`.
@@ -18,7 +15,7 @@ type tokenRevoke struct {
 	User   string `placeholder:"NAME" help:"User whose sessions and tokens end; the password stays good."`
 	Client string `placeholder:"ID" help:"Client whose sessions and tokens end; its secret stays good."`
 	All    bool   `help:"Every client's sessions and tokens end, as after a restore: everybody has to log in again."`
-	databaseFlag
+	officeFlags
 }
 
 func (c *tokenRevoke) Run(ctx context.Context, w world) error {
@@ -31,10 +28,9 @@ func (c *tokenRevoke) Run(ctx context.Context, w world) error {
 	if named != 1 {
 		return usagef("name one of --user, --client and --all")
 	}
-	return c.with(ctx, false, func(s *storage.Store) error {
-		tokens := &admin.Tokens{Store: s}
+	return c.in(ctx, false, nil, func(o office) error {
 		if c.All {
-			n, err := tokens.RevokeAll(ctx)
+			n, err := o.tokens.RevokeAll(ctx)
 			if err != nil {
 				return err
 			}
@@ -42,13 +38,13 @@ func (c *tokenRevoke) Run(ctx context.Context, w world) error {
 			return nil
 		}
 		if c.User != "" {
-			if err := tokens.RevokeUser(ctx, c.User); err != nil {
+			if err := o.tokens.RevokeUser(ctx, c.User); err != nil {
 				return err
 			}
 			w.say("user %s: every session and token has ended", cell(c.User))
 			return nil
 		}
-		if err := tokens.RevokeClient(ctx, c.Client); err != nil {
+		if err := o.tokens.RevokeClient(ctx, c.Client); err != nil {
 			return err
 		}
 		w.say("client %s: every session and token has ended", c.Client)

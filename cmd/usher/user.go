@@ -26,18 +26,17 @@ type userCmd struct {
 // oneUser is what commands about one user share.
 type oneUser struct {
 	Name string `arg:"" help:"Login name; capitals don't matter."`
-	databaseFlag
+	officeFlags
 	outputFlag
 }
 
 // change makes a change and tells what the user is like then.
-func (c *oneUser) change(ctx context.Context, w world, change func(*admin.Users) error, done string) error {
-	return c.with(ctx, false, func(s *storage.Store) error {
-		users := &admin.Users{Store: s}
-		if err := change(users); err != nil {
+func (c *oneUser) change(ctx context.Context, w world, change func(userDesk) error, done string) error {
+	return c.in(ctx, false, nil, func(o office) error {
+		if err := change(o.users); err != nil {
 			return err
 		}
-		u, err := users.Show(ctx, c.Name)
+		u, err := o.users.Show(ctx, c.Name)
 		if err != nil {
 			return err
 		}
@@ -69,10 +68,9 @@ func (c *userAdd) Run(ctx context.Context, w world) error {
 		return err
 	}
 	defer pool.Close()
-	return c.with(ctx, true, func(s *storage.Store) error {
-		users := &admin.Users{Store: s, Pool: pool}
+	return c.in(ctx, true, pool, func(o office) error {
 		// Nobody should have to type a password for a name that can't be had.
-		if _, err := users.Show(ctx, c.Name); err == nil {
+		if _, err := o.users.Show(ctx, c.Name); err == nil {
 			return fmt.Errorf("user %q already exists", c.Name)
 		} else if !errors.Is(err, storage.ErrNotFound) {
 			return err
@@ -81,7 +79,7 @@ func (c *userAdd) Run(ctx context.Context, w world) error {
 		if err != nil {
 			return err
 		}
-		u, err := users.Add(ctx, admin.NewUser{Username: c.Name, Email: c.Email, FullName: c.FullName, Scopes: scopes}, password)
+		u, err := o.users.Add(ctx, admin.NewUser{Username: c.Name, Email: c.Email, FullName: c.FullName, Scopes: scopes}, password)
 		if err != nil {
 			return err
 		}
@@ -106,9 +104,8 @@ func (c *userSetPassword) Run(ctx context.Context, w world) error {
 		return err
 	}
 	defer pool.Close()
-	return c.with(ctx, false, func(s *storage.Store) error {
-		users := &admin.Users{Store: s, Pool: pool}
-		u, err := users.Show(ctx, c.Name)
+	return c.in(ctx, false, pool, func(o office) error {
+		u, err := o.users.Show(ctx, c.Name)
 		if err != nil {
 			return err // before anyone types a password
 		}
@@ -116,7 +113,7 @@ func (c *userSetPassword) Run(ctx context.Context, w world) error {
 		if err != nil {
 			return err
 		}
-		if err := users.SetPassword(ctx, c.Name, password); err != nil {
+		if err := o.users.SetPassword(ctx, c.Name, password); err != nil {
 			return err
 		}
 		w.say("user %s: password changed, every session and token of before has ended", u.Username)
@@ -135,7 +132,7 @@ func (c *userSetScopes) Run(ctx context.Context, w world) error {
 	if err != nil {
 		return err
 	}
-	return c.change(ctx, w, func(users *admin.Users) error { return users.SetScopes(ctx, c.Name, scopes) },
+	return c.change(ctx, w, func(users userDesk) error { return users.SetScopes(ctx, c.Name, scopes) },
 		"may be granted: "+words(scopes))
 }
 
@@ -143,7 +140,7 @@ func (c *userSetScopes) Run(ctx context.Context, w world) error {
 type userDisable struct{ oneUser }
 
 func (c *userDisable) Run(ctx context.Context, w world) error {
-	return c.change(ctx, w, func(users *admin.Users) error { return users.Disable(ctx, c.Name) },
+	return c.change(ctx, w, func(users userDesk) error { return users.Disable(ctx, c.Name) },
 		"disabled, every session and token has ended")
 }
 
@@ -151,7 +148,7 @@ func (c *userDisable) Run(ctx context.Context, w world) error {
 type userEnable struct{ oneUser }
 
 func (c *userEnable) Run(ctx context.Context, w world) error {
-	return c.change(ctx, w, func(users *admin.Users) error { return users.Enable(ctx, c.Name) },
+	return c.change(ctx, w, func(users userDesk) error { return users.Enable(ctx, c.Name) },
 		"enabled, may log in again")
 }
 
@@ -159,13 +156,12 @@ func (c *userEnable) Run(ctx context.Context, w world) error {
 type userRemove struct{ oneUser }
 
 func (c *userRemove) Run(ctx context.Context, w world) error {
-	return c.with(ctx, false, func(s *storage.Store) error {
-		users := &admin.Users{Store: s}
-		u, err := users.Show(ctx, c.Name)
+	return c.in(ctx, false, nil, func(o office) error {
+		u, err := o.users.Show(ctx, c.Name)
 		if err != nil {
 			return err
 		}
-		if err := users.Remove(ctx, c.Name); err != nil {
+		if err := o.users.Remove(ctx, c.Name); err != nil {
 			return err
 		}
 		w.say("user %s: removed, every session and token has ended", u.Username)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 
-	"github.com/usher-oauth/usher/admin"
 	"github.com/usher-oauth/usher/storage"
 )
 
@@ -29,13 +28,13 @@ func viewUser(u storage.User) userView {
 
 // userList is `usher user list`.
 type userList struct {
-	databaseFlag
+	officeFlags
 	outputFlag
 }
 
 func (c *userList) Run(ctx context.Context, w world) error {
-	return c.with(ctx, false, func(s *storage.Store) error {
-		all, err := (&admin.Users{Store: s}).List(ctx)
+	return c.in(ctx, false, nil, func(o office) error {
+		all, err := o.users.List(ctx)
 		if err != nil {
 			return err
 		}
@@ -53,8 +52,8 @@ func (c *userList) Run(ctx context.Context, w world) error {
 type userShow struct{ oneUser }
 
 func (c *userShow) Run(ctx context.Context, w world) error {
-	return c.with(ctx, false, func(s *storage.Store) error {
-		u, err := (&admin.Users{Store: s}).Show(ctx, c.Name)
+	return c.in(ctx, false, nil, func(o office) error {
+		u, err := o.users.Show(ctx, c.Name)
 		if err != nil {
 			return err
 		}

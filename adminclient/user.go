@@ -1,0 +1,100 @@
+package adminclient
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/usher-oauth/usher/admin"
+	"github.com/usher-oauth/usher/adminapi"
+	"github.com/usher-oauth/usher/storage"
+)
+
+// Users is [admin.Users] at a server.
+type Users struct{ *Client }
+
+const usersPath = "/admin/users"
+
+func userPath(name string) string { return usersPath + "/" + url.PathEscape(name) }
+
+func userOf(u adminapi.User) storage.User {
+	return storage.User{
+		ID: u.ID, Username: u.Username, Email: u.Email, FullName: u.FullName,
+		Disabled: u.Disabled, Scopes: u.Scopes, CreatedAt: u.CreatedAt.Time,
+	}
+}
+
+// Add is [admin.Users.Add].
+func (u Users) Add(ctx context.Context, n admin.NewUser, password string) (storage.User, error) {
+	var made adminapi.User
+	err := u.call(ctx, http.MethodPost, usersPath, adminapi.NewUser{
+		Username: n.Username, Email: n.Email, FullName: n.FullName, Scopes: n.Scopes, Password: password,
+	}, &made)
+	return userOf(made), err
+}
+
+// Show is [admin.Users.Show].
+func (u Users) Show(ctx context.Context, name string) (storage.User, error) {
+	var found adminapi.User
+	err := u.call(ctx, http.MethodGet, userPath(name), nil, &found)
+	return userOf(found), err
+}
+
+// List is [admin.Users.List].
+func (u Users) List(ctx context.Context) ([]storage.User, error) {
+	var all []storage.User
+	for after := ""; ; {
+		var page adminapi.Users
+		if err := u.call(ctx, http.MethodGet, usersPath+pageQuery(after), nil, &page); err != nil {
+			return nil, err
+		}
+		for _, user := range page.Users {
+			all = append(all, userOf(user))
+		}
+		if after = page.Next; after == "" {
+			break
+		}
+	}
+	// The pages come in the database's order.
+	slices.SortFunc(all, func(a, b storage.User) int { return cmp.Compare(a.Username, b.Username) })
+	return all, nil
+}
+
+func pageQuery(after string) string {
+	return "?" + url.Values{"limit": {strconv.Itoa(adminapi.MaxPage)}, "after": {after}}.Encode()
+}
+
+// SetPassword is [admin.Users.SetPassword].
+func (u Users) SetPassword(ctx context.Context, name, password string) error {
+	return u.call(ctx, http.MethodPut, userPath(name)+"/password", adminapi.Password{Password: password}, nil)
+}
+
+// SetScopes is [admin.Users.SetScopes].
+func (u Users) SetScopes(ctx context.Context, name string, scopes []string) error {
+	if scopes == nil {
+		scopes = []string{}
+	}
+	return u.change(ctx, name, adminapi.UserChange{Scopes: scopes})
+}
+
+// Disable is [admin.Users.Disable].
+func (u Users) Disable(ctx context.Context, name string) error {
+	return u.change(ctx, name, adminapi.UserChange{Disabled: new(true)})
+}
+
+// Enable is [admin.Users.Enable].
+func (u Users) Enable(ctx context.Context, name string) error {
+	return u.change(ctx, name, adminapi.UserChange{Disabled: new(false)})
+}
+
+// Remove is [admin.Users.Remove].
+func (u Users) Remove(ctx context.Context, name string) error {
+	return u.call(ctx, http.MethodDelete, userPath(name), nil, nil)
+}
+
+func (u Users) change(ctx context.Context, name string, c adminapi.UserChange) error {
+	return u.call(ctx, http.MethodPatch, userPath(name), c, nil)
+}
