@@ -31,7 +31,8 @@ func TestPreflightsOfAllowedOriginsAreAnswered(t *testing.T) {
 		{"no headers", []string{"Origin: http://localhost:3000", preflight + "GET"}, "http://localhost:3000"},
 		{"another origin", []string{"Origin: https://evil.example.com", preflight + "POST"}, ""},
 		{"the origin without its port", []string{"Origin: http://localhost", preflight + "POST"}, ""},
-		{"another method", []string{origin, preflight + "DELETE"}, ""},
+		{"a change of administration", []string{origin, preflight + "PATCH", "Access-Control-Request-Headers: authorization,content-type"}, "https://app.example.com"},
+		{"another method", []string{origin, preflight + "TRACE"}, ""},
 		{"another header", []string{origin, preflight + "POST", "Access-Control-Request-Headers: x-other"}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"flag"
 	"io"
@@ -20,6 +21,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/usher-oauth/usher/admin"
+	"github.com/usher-oauth/usher/adminapi"
 	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/handlers"
 	"github.com/usher-oauth/usher/internal/openapitest"
@@ -113,6 +115,12 @@ func newServer(t testing.TB, change ...func(*settings)) *testServer {
 	check(t, err)
 	c.Provider = p
 	c.Hashing = s.pool.Stats
+	c.Administration = adminapi.Routes(adminapi.Config{
+		Users: s.users, Clients: &admin.Clients{Store: store, Secrets: credentials.NewSecrets(s.pool)},
+		Sessions: &admin.Sessions{Store: store}, Tokens: &admin.Tokens{Store: store}, Throttle: &admin.Throttle{Store: store},
+		Keys:     func(context.Context) (*admin.Keys, error) { return signing, nil },
+		EndToken: p.EndToken,
+	})
 	h, err := handlers.New(c.Config)
 	check(t, err)
 	s.public = h.Public

@@ -77,7 +77,7 @@ func Check(x Exchange) error {
 	if request.Method == http.MethodHead {
 		request.Method = http.MethodGet
 	}
-	route, _, err := r.FindRoute(request)
+	route, names, err := r.FindRoute(request)
 	if err != nil {
 		if x.Status < http.StatusBadRequest && request.Method != http.MethodOptions && !undescribed.MatchString(request.URL.Path) {
 			return fmt.Errorf("%s %s is answered with %d and is not in the OpenAPI document", request.Method, request.URL.Path, x.Status)
@@ -85,7 +85,7 @@ func Check(x Exchange) error {
 		return nil
 	}
 	input := &openapi3filter.RequestValidationInput{
-		Request: request, Route: route,
+		Request: request, Route: route, PathParams: names,
 		Options: &openapi3filter.Options{
 			IncludeResponseStatus: true,
 			MultiError:            true,
