@@ -6,7 +6,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/usher-oauth/usher/accesstoken"
 	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/scope"
 )
@@ -86,9 +85,6 @@ func (n *NewClient) checkScopes() error {
 		return err
 	}
 	for _, s := range n.DefaultScopes {
-		if s == accesstoken.AdminScope {
-			return refuse(ErrRefused, "%s can't be a default scope: it is granted only to requests that name it", s)
-		}
 		if !scope.Contains(n.Scopes, s) {
 			return refuse(ErrRefused, "default scope %q is not one of the client's scopes: add it to them, or leave it out", s)
 		}

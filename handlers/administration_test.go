@@ -148,31 +148,19 @@ func TestWhatIsTakenFromAnAdministratorIsGoneAtOnce(t *testing.T) {
 	}
 }
 
-// Nobody comes by the scope unasked, nor by way of the client that stands for those
-// that name none.
-func TestTheScopeOfAdministratorsIsGrantedOnlyByName(t *testing.T) {
+// The scope is granted as any other: to whom client and user may both have it.
+func TestTheScopeOfAdministratorsIsSharedByClientAndUser(t *testing.T) {
 	t.Parallel()
 	s := newAdministered(t)
-	login := func(client, scope string) *httptest.ResponseRecorder {
-		return s.post("/token", "grant_type", "password", "username", "root", "password", password, "client_id", client, "scope", scope)
+	login := func(user, client string) *httptest.ResponseRecorder {
+		return s.post("/token", "grant_type", "password", "username", user, "password", password, "client_id", client, "scope", "usher:admin")
 	}
-	if got := decode[tokens](t, login("desk", "")).Scope; got != "profile" {
-		t.Errorf("unasked: got the scope %q, want profile", got)
+	if got := decode[tokens](t, login("root", "desk")).Scope; got != "usher:admin" {
+		t.Errorf("got the scope %q, want usher:admin", got)
 	}
-	if got := decode[tokens](t, s.postAs("ops", "/token", "grant_type", "client_credentials")).Scope; got != "profile" {
-		t.Errorf("a client, unasked: got the scope %q, want profile", got)
-	}
-	s.addClient(admin.NewClient{ID: "only", Grants: []string{"client_credentials"}, Scopes: []string{"usher:admin"}})
-	wantProblem(t, s.postAs("only", "/token", "grant_type", "client_credentials"), 400, "invalid_scope")
-	wantRefusal(t, s.do("PATCH", "/admin/clients/ops", `{"default_scopes":["usher:admin"]}`), 400, "invalid_request", "can't be a default scope")
-
-	want(t, s.do("PATCH", "/admin/clients/web", `{"scopes":["profile","usher:admin"]}`), 200) // the default client
-	wantProblem(t, login("web", "usher:admin"), 400, "invalid_scope")
-	wantProblem(t, s.post("/token", "grant_type", "password", "username", "root", "password", password, "scope", "usher:admin"), 400, "invalid_scope")
-	wantProblem(t, s.post("/token", "grant_type", "password", "username", "ann", "password", password, "client_id", "desk", "scope", "usher:admin"), 400, "invalid_scope")
-
-	// A refresh may not add it either.
-	narrow := s.rootLogin("profile")
+	wantProblem(t, login("ann", "desk"), 400, "invalid_scope")
+	wantProblem(t, login("root", "web"), 400, "invalid_scope")
+	narrow := s.rootLogin("profile") // a refresh may not add it either
 	wantProblem(t, s.post("/token", "grant_type", "refresh_token", "refresh_token", narrow.Refresh, "client_id", "desk", "scope", "usher:admin"), 400, "invalid_scope")
 }
 
@@ -312,6 +300,13 @@ func TestSessionsAreAdministered(t *testing.T) {
 	wantRefusal(t, s.do("POST", "/admin/revocations", `{}`), 400, "invalid_request", "one of")
 	wantRefusal(t, s.do("POST", "/admin/revocations", `{"user":"ann","client":"web"}`), 400, "invalid_request", "one of")
 	wantRefusal(t, s.do("POST", "/admin/revocations", `{"user":"eve"}`), 404, "does_not_exist", `no user "eve"`)
+	wantRefusal(t, s.do("POST", "/admin/revocations", `{"user":"ann","all":true}`), 400, "invalid_request", "one of")
+	w := s.do("POST", "/admin/revocations", `{"all":true}`)
+	want(t, w, http.StatusOK)
+	if got := decode[adminapi.Revoked](t, w).Clients; got == 0 {
+		t.Error("all: got no client")
+	}
+	wantProblem(t, s.do("GET", "/admin/users", ""), http.StatusUnauthorized, "invalid_token")
 }
 
 func TestKeysAndThrottleAreAdministered(t *testing.T) {

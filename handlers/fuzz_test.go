@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usher-oauth/usher/accesstoken"
+	"github.com/usher-oauth/usher/admin"
 	"github.com/usher-oauth/usher/handlers"
 	"github.com/usher-oauth/usher/internal/openapitest"
 )
@@ -38,6 +40,8 @@ func newFuzzed(f *testing.F) *fuzzed {
 	h, err := handlers.New(s.config)
 	check(f, err)
 	ann, machine := s.login("ann"), s.machineToken()
+	s.addClient(admin.NewClient{ID: "ops", Grants: []string{"client_credentials"}, Scopes: []string{accesstoken.AdminScope}})
+	operator := decode[tokens](f, s.postAs("ops", "/token", "grant_type", "client_credentials")).Access
 	spare, revoked := s.login("ann"), s.login("ann")
 	if w := s.post("/revoke", "token", revoked.Refresh); w.Code != http.StatusOK {
 		f.Fatalf("revoking: got %d %s", w.Code, w.Body)
@@ -50,7 +54,7 @@ func newFuzzed(f *testing.F) *fuzzed {
 	return &fuzzed{
 		public: h.Public,
 		words: strings.NewReplacer(
-			"{access}", ann.Access, "{refresh}", ann.Refresh, "{spare}", spare.Refresh, "{spareaccess}", spare.Access, "{machine}", machine,
+			"{access}", ann.Access, "{refresh}", ann.Refresh, "{spare}", spare.Refresh, "{spareaccess}", spare.Access, "{machine}", machine, "{admin}", operator,
 			"{ended}", revoked.Access, "{endedrefresh}", revoked.Refresh,
 			"{api}", s.secrets["api"], "{job}", s.secrets["job"], "{apibasic}", basic("api"), "{jobbasic}", basic("job")),
 		access: ann.Access,

@@ -21,7 +21,7 @@ func (p *Provider) Administrator(ctx context.Context, c accesstoken.Claims) (who
 		return who, false, nil
 	case err != nil:
 		return who, false, err
-	case client.Disabled || !slices.Contains(client.Scopes, accesstoken.AdminScope) || p.withheld(client.ID, accesstoken.AdminScope):
+	case client.Disabled || !slices.Contains(client.Scopes, accesstoken.AdminScope):
 		return who, false, nil
 	}
 	if id, ok := accesstoken.ParseID(c.ID); ok && id.Grant == "" {
@@ -32,12 +32,6 @@ func (p *Provider) Administrator(ctx context.Context, c accesstoken.Claims) (who
 		return who, false, nil
 	}
 	return "user " + user.Username + " at " + who, err == nil && !user.Disabled && slices.Contains(user.Scopes, accesstoken.AdminScope), err
-}
-
-// withheld reports whether a client never gets a scope that it may ask for: requests
-// that name no client must not lead to administration.
-func (p *Provider) withheld(clientID, scope string) bool {
-	return scope == accesstoken.AdminScope && clientID == p.cfg.DefaultClient
 }
 
 // EndToken ends an access token, or the whole grant of a refresh token, as Revoke

@@ -4,7 +4,6 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/usher-oauth/usher/accesstoken"
 	"github.com/usher-oauth/usher/scope"
 	"github.com/usher-oauth/usher/storage"
 )
@@ -20,36 +19,26 @@ func requestedScopes(r *Request) ([]string, error) {
 }
 
 // clientScopes returns what the client asks for, or its defaults (RFC 6749 §3.3).
-func (p *Provider) clientScopes(r *Request, c storage.Client) ([]string, error) {
+func clientScopes(r *Request, c storage.Client) ([]string, error) {
 	scopes, err := requestedScopes(r)
 	if err != nil {
 		return nil, err
 	}
-	if len(scopes) == 0 {
-		return defaultScopes(c)
+	if scopes == nil {
+		scopes = c.DefaultScopes
 	}
-	for _, s := range scopes {
-		if !slices.Contains(c.Scopes, s) || p.withheld(c.ID, s) {
-			return nil, badRequest(codeInvalidScope, "This client may not ask for the scope %q.", s)
-		}
-	}
-	return scopes, nil
-}
-
-// defaultScopes returns what a client gets that asks for nothing.
-func defaultScopes(c storage.Client) ([]string, error) {
-	scopes := c.DefaultScopes
 	if len(scopes) == 0 {
 		scopes = c.Scopes
 	}
-	asked := slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return s == accesstoken.AdminScope })
-	switch {
-	case len(asked) > 0:
-		return asked, nil
-	case len(scopes) > 0:
-		return nil, badRequest(codeInvalidScope, "The scope %q is granted only where the request names it.", accesstoken.AdminScope)
+	for _, s := range scopes {
+		if !slices.Contains(c.Scopes, s) {
+			return nil, badRequest(codeInvalidScope, "This client may not ask for the scope %q.", s)
+		}
 	}
-	return nil, errNoScope
+	if len(scopes) == 0 {
+		return nil, errNoScope
+	}
+	return scopes, nil
 }
 
 var errNoScope = badRequest(codeInvalidScope, "None of the scopes can be granted.")

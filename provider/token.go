@@ -77,7 +77,7 @@ func (p *Provider) Token(ctx context.Context, r *Request) (token *Token, err err
 	s := &session{request: r, client: client, known: known}
 	var scopes, audiences []string
 	if grantType != grantRefreshToken { // a refresh is measured by its grant
-		if scopes, err = p.clientScopes(r, client); err != nil {
+		if scopes, err = clientScopes(r, client); err != nil {
 			return nil, err
 		}
 		if audiences, err = p.clientAudiences(r, client); err != nil {
