@@ -76,7 +76,7 @@ func (g passwordGrant) PopulateTokenEndpointResponse(ctx context.Context, r fosi
 		return err
 	}
 	if slices.Contains(s.client.Grants, grantRefreshToken) {
-		s.answer.RefreshToken = p.refresh.issue(s.grant.ID)
+		s.answer.RefreshToken = p.refresh.Load().issue(s.grant.ID)
 		s.grant.Refresh = hashToken(s.answer.RefreshToken)
 		s.grant.ExpiresAt = now.Add(p.cfg.RefreshTokenTTL)
 	}

@@ -44,7 +44,7 @@ type Config struct {
 type Provider struct {
 	cfg     Config
 	secrets *credentials.Secrets
-	refresh refreshTokens
+	refresh atomic.Pointer[refreshTokens]
 	live    *live
 	fosite  *fosite.Fosite
 	claims  accesstoken.Reader
@@ -73,16 +73,26 @@ func New(ctx context.Context, c Config) (*Provider, error) {
 	p := &Provider{
 		cfg:     c,
 		secrets: credentials.NewSecrets(c.Pool),
-		refresh: newRefreshTokens(c.Master),
 		live:    newLive(c.Store, c.LoadKeys),
 
-		throttle: newThrottle(c.Master.Derive("throttle")[0]),
+		throttle: newThrottle(),
 	}
+	p.UseMaster(c.Master)
 	p.fosite = p.newFosite()
 	if err := p.live.refresh(ctx); err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// UseMaster makes refresh tokens, and marks of guesses, under the first key of another
+// master key file from now on. Those made under a key that is not in it are nothing to
+// this process any more. The signing keys are LoadKeys' affair.
+func (p *Provider) UseMaster(m *keys.Master) {
+	tokens := newRefreshTokens(m)
+	p.refresh.Store(&tokens)
+	key := m.Derive("throttle")[0]
+	p.throttle.key.Store(&key)
 }
 
 // Now is the time that the provider goes by: all nodes' own where they share a

@@ -99,7 +99,7 @@ func (g refreshGrant) rotate(ctx context.Context, s *session, scopes, audiences 
 	if err := p.newAccessToken(ctx, s, scopes, audiences); err != nil {
 		return err
 	}
-	s.answer.RefreshToken = p.refresh.issue(s.grant.ID)
+	s.answer.RefreshToken = p.refresh.Load().issue(s.grant.ID)
 	sealed, err := answer{
 		AccessToken:  s.answer.AccessToken,
 		RefreshToken: s.answer.RefreshToken,
@@ -159,7 +159,7 @@ func (g refreshGrant) used(ctx context.Context, s *session, found storage.Sessio
 // sessionOf returns the grant that a genuine refresh token belongs to, whether it
 // is the live token or an ancestor.
 func (p *Provider) sessionOf(ctx context.Context, token string) (storage.Session, error) {
-	id, ok := p.refresh.grant(token)
+	id, ok := p.refresh.Load().grant(token)
 	if !ok {
 		audit.Of(ctx).Reason = "not a refresh token of this server"
 		return storage.Session{}, errRefresh

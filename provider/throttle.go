@@ -20,13 +20,13 @@ import (
 // throttle is what a provider needs to have guesses counted. The counters are in
 // the database; see package storage for the limits.
 type throttle struct {
-	key     []byte
+	key     atomic.Pointer[[]byte]
 	clients *blockedClients
 	refused map[storage.Limit]*atomic.Uint64
 }
 
-func newThrottle(key []byte) *throttle {
-	t := &throttle{key: key, clients: newBlockedClients(), refused: make(map[storage.Limit]*atomic.Uint64)}
+func newThrottle() *throttle {
+	t := &throttle{clients: newBlockedClients(), refused: make(map[storage.Limit]*atomic.Uint64)}
 	for _, l := range storage.Limits() {
 		t.refused[l] = new(atomic.Uint64)
 	}
@@ -58,7 +58,7 @@ const markBytes = 12
 // typed into the wrong field, and wrong passwords are often right ones elsewhere:
 // without the master key neither can be found out, not even by trying.
 func (t *throttle) mac(kind, account, text string) string {
-	h := hmac.New(sha256.New, t.key)
+	h := hmac.New(sha256.New, *t.key.Load())
 	for _, part := range []string{kind, account, text} {
 		fmt.Fprintf(h, "%d:%s", len(part), part)
 	}

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 
 	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/usher-oauth/usher/admin"
 )
 
 // keyPair is what TLS is served with, until it is read anew.
@@ -49,8 +51,26 @@ func (s *settings) loadTLS() (*keyPair, error) {
 	return c, c.read()
 }
 
-// reload opens the audit log anew and reads the certificate again at each signal, for
-// the one may have been moved away and the other renewed.
+// rereadMaster reads the master key file again. Where that can't be done, or the signing
+// keys can't be read with what it holds now, the master key of before stays.
+func (s *server) rereadMaster(ctx context.Context) error {
+	master, err := s.loadMaster(ctx)
+	if err != nil {
+		return err
+	}
+	opened := &admin.Keys{Store: s.store, Master: master}
+	if _, _, err := opened.Ring(ctx); err != nil {
+		return otherMaster(err)
+	}
+	s.keys.Store(opened)
+	if p := s.provider.Load(); p != nil {
+		p.UseMaster(master)
+	}
+	return nil
+}
+
+// reload opens the audit log anew and reads the certificate and the master key file
+// again at each signal, for they may have been moved away, renewed, and rotated.
 func (s *server) reload(ctx context.Context, signals <-chan os.Signal) {
 	for {
 		select {
@@ -63,11 +83,12 @@ func (s *server) reload(ctx context.Context, signals <-chan os.Signal) {
 		if s.tls != nil {
 			err = errors.Join(err, s.tls.read())
 		}
+		err = errors.Join(err, s.rereadMaster(ctx))
 		s.notify(ctx, daemon.SdNotifyReady)
 		if err != nil {
 			s.log.ErrorContext(ctx, "reloading did not work; what was there before stays", "err", err)
 			continue
 		}
-		s.log.InfoContext(ctx, "reloaded the audit log and the certificate, where there are any")
+		s.log.InfoContext(ctx, "reloaded the master key, and the audit log and the certificate where there are any", "master_key", s.keys.Load().Master.ID())
 	}
 }

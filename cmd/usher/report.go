@@ -13,7 +13,7 @@ import (
 // report logs what a person wants to know about a server that just started, and
 // warns of what works but is hardly meant.
 func (s *server) report(ctx context.Context) error {
-	ring, _, err := s.keys.Ring(ctx)
+	ring, _, err := s.keys.Load().Ring(ctx)
 	if err != nil {
 		return err
 	}

@@ -58,10 +58,10 @@ type server struct {
 	url               string       // where public is reached from this machine
 	issuer            string
 
-	store  *storage.Store
-	master *keys.Master
-	keys   *admin.Keys
-	pool   *credentials.Pool
+	store    *storage.Store
+	keys     atomic.Pointer[admin.Keys] // with the master key, which may be read again
+	provider atomic.Pointer[provider.Provider]
+	pool     *credentials.Pool
 
 	trace      tracers
 	processors processors
@@ -129,8 +129,8 @@ func (s *server) openStore(ctx context.Context) (err error) {
 	return err
 }
 
-func (s *server) openKeys(ctx context.Context) (err error) {
-	s.master, err = s.loadMaster(ctx)
+func (s *server) openKeys(ctx context.Context) error {
+	master, err := s.loadMaster(ctx)
 	if err != nil {
 		return err
 	}
@@ -138,8 +138,8 @@ func (s *server) openKeys(ctx context.Context) (err error) {
 	if _, err := s.store.RaiseAccessTokenTTL(ctx, s.AccessTokenTTL); err != nil {
 		return fmt.Errorf("recording the access token lifetime: %w", err)
 	}
-	s.keys = &admin.Keys{Store: s.store, Master: s.master}
-	changed, err := s.keys.Ensure(ctx, s.SigningAlg)
+	s.keys.Store(&admin.Keys{Store: s.store, Master: master})
+	changed, err := s.keys.Load().Ensure(ctx, s.SigningAlg)
 	if err == nil && changed != "" {
 		s.log.InfoContext(ctx, "signing keys", "note", changed)
 		s.audit.Write(time.Now(), &audit.Record{Event: "key.ensure", Outcome: audit.OK, Actor: "serve", Object: changed})
@@ -161,7 +161,7 @@ func (s *server) build(ctx context.Context) (*provider.Provider, *handlers.Handl
 		RefreshTokenTTL: s.RefreshTokenTTL,
 		RefreshGrace:    s.RefreshGrace,
 		Store:           s.store,
-		Master:          s.master,
+		Master:          s.keys.Load().Master,
 		LoadKeys:        s.ring,
 		Pool:            s.pool,
 		Log:             s.log,
@@ -170,6 +170,7 @@ func (s *server) build(ctx context.Context) (*provider.Provider, *handlers.Handl
 	if err != nil {
 		return nil, nil, err
 	}
+	s.provider.Store(p)
 	h, err := handlers.New(handlers.Config{
 		Provider:        p,
 		Issuer:          s.issuer,
@@ -205,16 +206,14 @@ func (s *server) loadMaster(ctx context.Context) (*keys.Master, error) {
 // since the server started, and the command line may have sealed a key under it:
 // then the file is read again. The provider makes one call at a time.
 func (s *server) ring(ctx context.Context) (*keys.Ring, int64, error) {
-	ring, version, err := s.keys.Ring(ctx)
+	ring, version, err := s.keys.Load().Ring(ctx)
 	if !errors.Is(err, keys.ErrOtherMaster) {
 		return ring, version, err
 	}
-	master, again := s.loadMaster(ctx)
-	if again != nil {
+	if again := s.rereadMaster(ctx); again != nil {
 		return nil, 0, errors.Join(err, again)
 	}
-	s.keys = &admin.Keys{Store: s.store, Master: master}
-	return s.keys.Ring(ctx)
+	return s.keys.Load().Ring(ctx)
 }
 
 // run answers requests until ctx ends, and returns once none is in flight. It

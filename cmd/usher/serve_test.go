@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -274,32 +273,5 @@ func TestServeWarnsOfAnIssuerNobodyElseCanReach(t *testing.T) {
 	}
 	if status, _ := s.get(s.URL+"/readyz", ""); status != 200 {
 		t.Errorf("got %d at %s, want 200", status, s.URL)
-	}
-}
-
-// A new line in the master key file, then a rotation by the command line, which
-// seals under it: the running server has to open what it has never seen.
-func TestServeFollowsTheMasterKeyFile(t *testing.T) {
-	t.Parallel()
-	s := newServer(t)
-	before := s.login("web", "ann", annsPassword)
-	s.usher("key", "new-master", "new.key")
-	file := filepath.Join(s.Dir, "usher.db.key")
-	var lines []byte
-	for _, name := range []string{filepath.Join(s.Dir, "new.key"), file} {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines = append(lines, text...)
-	}
-	if err := os.WriteFile(file, lines, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s.usher("key", "rotate")
-	s.wants(http.StatusOK, before.AccessToken, "after a rotation under a new master key")
-	s.wants(http.StatusOK, s.login("web", "ann", annsPassword).AccessToken, "a login after it")
-	if status, body := s.get(s.URL+"/readyz", ""); status != http.StatusOK {
-		t.Errorf("readyz: got %d %s, want 200", status, body)
 	}
 }
