@@ -84,6 +84,9 @@ func (s *server) exposition() http.Handler {
 // count adds a request that took so long. The labels take few values, whatever
 // clients send: each set of values is kept for as long as the process lives.
 func (m *metrics) count(route, method string, status int, took time.Duration) {
+	if route == "" {
+		route = "none" // an empty label is no label, and graphs have no name for it
+	}
 	method, class := knownMethod(method), statusClass(status)
 	m.requests.WithLabelValues(route, method, class).Inc()
 	m.duration.WithLabelValues(route, method, class).Observe(took.Seconds())

@@ -23,7 +23,7 @@ func TestMetricsCountRequests(t *testing.T) {
 	for _, want := range []string{
 		`usher_http_requests_total{method="POST",route="/token",status="2xx"} 2`,
 		`usher_http_requests_total{method="GET",route="/users/me",status="4xx"} 2`,
-		`usher_http_requests_total{method="GET",route="",status="4xx"} 1`,
+		`usher_http_requests_total{method="GET",route="none",status="4xx"} 1`,
 		`usher_http_requests_total{method="other",route="/token",status="4xx"} 1`,
 		`usher_http_request_duration_seconds_count{method="POST",route="/token",status="2xx"} 2`,
 		`usher_http_requests_in_flight 1`, // this one
