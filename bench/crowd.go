@@ -3,16 +3,18 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/usher-oauth/usher/bench/measure"
 	"github.com/usher-oauth/usher/bench/report"
 )
 
-// named is a stream that several questions are asked about.
+// named is a stream that several questions are asked about, and what the bare server
+// is asked in its place.
 type named struct {
-	name   string
-	stream measure.Stream
+	name         string
+	stream, bare measure.Stream
 }
 
 // growing asks whether a request costs more when more connections are open.
@@ -20,8 +22,8 @@ func growing(ctx context.Context, b *bench, engine string) ([]report.Row, error)
 	return with(ctx, b, engine, 0, nil, func(p *pair) ([]report.Row, error) {
 		var rows []report.Row
 		for _, n := range []named{
-			{"client_credentials ES256", p.usher.clientCredentials("/token")},
-			{"introspection", p.usher.introspect("/introspect", p.login.Access)},
+			{"client_credentials ES256", p.usher.clientCredentials("/token"), p.bare.clientCredentials("/token/es256")},
+			{"introspection", p.usher.introspect("/introspect", p.login.Access), p.bare.introspect("/introspect", p.login.Access)},
 		} {
 			row, err := p.grow(ctx, n)
 			if err != nil {
@@ -34,21 +36,23 @@ func growing(ctx context.Context, b *bench, engine string) ([]report.Row, error)
 }
 
 func (p *pair) grow(ctx context.Context, n named) (report.Row, error) {
-	var all []*contender
+	var all, bare []*contender
 	for _, connections := range []int{16, 256, 1024} {
 		c := p.contender(fmt.Sprintf("%d connections", connections), n.stream)
-		c.connections = connections
-		all = append(all, c)
+		b := p.contender(fmt.Sprintf("bare, %d connections", connections), n.bare)
+		c.connections, b.connections = connections, connections
+		all, bare = append(all, c), append(bare, b)
 	}
 	row := report.Row{
 		Name:    n.name + " on many connections",
 		Does:    "the same on 256 and 1,024 connections: the CPU time of one answer",
 		Against: "usher on 16 connections",
 	}
-	if err := p.b.contest(ctx, row.Name, all...); err != nil {
+	// How much of it is the network's and net/http's shows at the bare server.
+	if err := p.b.contest(ctx, row.Name, slices.Concat(all, bare)...); err != nil {
 		return row, err
 	}
-	row.Measures = measures(all...)
+	row.Measures = measures(slices.Concat(all, bare)...)
 	for _, c := range all[1:] {
 		f, err := ratio("CPU on "+c.name, c, all[0], cpu, 1.20, true)
 		if err != nil {
@@ -72,8 +76,8 @@ func quietly(ctx context.Context, b *bench, engine string) ([]report.Row, error)
 	return with(ctx, b, engine, 0, nil, func(p *pair) ([]report.Row, error) {
 		var rows []report.Row
 		for _, n := range []named{
-			{"introspection", p.usher.introspect("/introspect", p.login.Access)},
-			{"/users/me", p.usher.me("/users/me", p.login.Access)},
+			{name: "introspection", stream: p.usher.introspect("/introspect", p.login.Access)},
+			{name: "/users/me", stream: p.usher.me("/users/me", p.login.Access)},
 		} {
 			row, err := p.besideLogins(ctx, n)
 			if err != nil {
