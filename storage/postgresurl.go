@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -24,6 +25,8 @@ var timeLimits = map[string]time.Duration{
 const (
 	// connectTimeout is for one host of several.
 	connectTimeout = 2 * time.Second
+	// lookUpTimeout is for the name of one host of several.
+	lookUpTimeout = time.Second
 	// readLimit is how long a query outside a transaction may take.
 	readLimit = 3 * time.Second
 )
@@ -63,7 +66,20 @@ func parsePostgres(url string) (config *pgx.ConnConfig, conns int, err error) {
 		Timeout:         config.ConnectTimeout,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 3 * time.Second, Interval: time.Second, Count: 3},
 	}).DialContext
+	config.LookupFunc = lookUp(net.DefaultResolver)
 	return config, conns, nil
+}
+
+// lookUp asks for the addresses of one host. All hosts are looked up, one after the
+// other, before any is connected to. Names of containers are gone with them, so without
+// a limit a name server that is silent about a lost primary would use up the time of
+// its standby.
+func lookUp(by *net.Resolver) pgconn.LookupFunc {
+	return func(ctx context.Context, host string) ([]string, error) {
+		ctx, cancel := context.WithTimeout(ctx, lookUpTimeout)
+		defer cancel()
+		return by.LookupHost(ctx, host)
+	}
 }
 
 // unreachable names where the server was looked for, and nothing secret.
