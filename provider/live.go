@@ -128,14 +128,19 @@ func (l *live) active(ctx context.Context, c accesstoken.Claims) (bool, error) {
 	}
 	// The newest event that is known here may be older than the token: another node
 	// issued it under an epoch that this one has not heard of yet.
-	l.refreshMu.Lock()
-	l.behind = true
-	l.refreshMu.Unlock()
+	l.doubt()
 	if err := l.refresh(ctx); err != nil {
 		return false, err
 	}
 	ended, _ = l.look(c)
 	return !ended, nil
+}
+
+// doubt has the next refresh read what there is, whatever this process has heard.
+func (l *live) doubt() {
+	l.refreshMu.Lock()
+	defer l.refreshMu.Unlock()
+	l.behind = true
 }
 
 // look reports whether something ended the token, as far as refresh last learned,

@@ -34,6 +34,11 @@ func (p *Provider) Revoke(ctx context.Context, r *Request) error {
 func (p *Provider) revokeRefresh(ctx context.Context, token, clientID string) error {
 	s, err := p.sessionOf(ctx, token)
 	if errors.Is(err, errRefresh) {
+		// Another node may have ended it, or this one without hearing that it did. To
+		// answer that it has ended is to answer for its access tokens (RFC 7009 §2.1).
+		if _, genuine := p.refresh.grant(token); genuine {
+			p.live.doubt()
+		}
 		return nil
 	}
 	if err != nil || (clientID != anyClient && s.ClientID != clientID) {
