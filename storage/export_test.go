@@ -15,12 +15,11 @@ func (o Options) OnMachineWith(off time.Duration) Options {
 // Around stands in for a statement. run runs it; what Around returns is the outcome.
 type Around func(statement string, run func() error) error
 
-// Intercept has around stand in for every statement of requests, and for those that
-// begin and end a transaction of the embedded database. Nothing may run meanwhile.
+// Intercept has around stand in for every statement of requests to an embedded
+// database, and for those that begin and end a transaction. Nothing may run meanwhile.
 func (s *Store) Intercept(around Around) {
-	if d, embedded := s.dialect.(*sqliteDB); embedded {
-		d.group.q = intercepted{d.group.q, around}
-	}
+	d := s.dialect.(*sqliteDB)
+	d.group.q = intercepted{d.group.q, around}
 	s.read = intercepted{s.read, around}
 	s.dialect = interceptedDialect{s.dialect, around}
 }
@@ -47,49 +46,16 @@ func (i intercepted) each(ctx context.Context, scan func(*sql.Rows) error, query
 	return i.around(query, func() error { return i.querier.each(ctx, scan, query, args...) })
 }
 
-// interceptedDialect intercepts what does not go through the reader. The writer of
-// an embedded database is intercepted beneath.
+// interceptedDialect intercepts the one question that is neither a read nor a write.
 type interceptedDialect struct {
 	dialect
 	around Around
 }
 
-func (d interceptedDialect) embedded() bool { return d.dialect.path() != "" }
-
-func (d interceptedDialect) write(ctx context.Context, limit time.Duration, f func(context.Context, querier) error) error {
-	if d.embedded() {
-		return d.dialect.write(ctx, limit, f)
-	}
-	return d.dialect.write(ctx, limit, func(ctx context.Context, q querier) error { return f(ctx, intercepted{q, d.around}) })
-}
-
-func (d interceptedDialect) single(ctx context.Context, query string, args ...any) (n int64, err error) {
-	if d.embedded() {
-		return d.dialect.single(ctx, query, args...)
-	}
-	err = d.around(query, func() (err error) {
-		n, err = d.dialect.single(ctx, query, args...)
-		return err
-	})
-	return n, err
-}
-
-// announce hands the engine its own querier.
-func (d interceptedDialect) announce(ctx context.Context, q querier) error {
-	i, ok := q.(intercepted)
-	if d.embedded() || !ok {
-		return d.dialect.announce(ctx, q)
-	}
-	return i.around("pg_notify", func() error { return d.dialect.announce(ctx, i.querier) })
-}
-
-// changed is a statement on an embedded database alone, and without an effect that
-// could outlive the loss of its answer.
+// changed has no effect that could outlive the loss of its answer.
 func (d interceptedDialect) changed(ctx context.Context) (moved bool, err error) {
-	if d.embedded() {
-		if err := d.around(`PRAGMA data_version`, func() error { return nil }); err != nil {
-			return false, err
-		}
+	if err := d.around(`PRAGMA data_version`, func() error { return nil }); err != nil {
+		return false, err
 	}
 	return d.dialect.changed(ctx)
 }

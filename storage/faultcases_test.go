@@ -18,6 +18,8 @@ type faultCase struct {
 	later func(w *world, happened bool)
 	// improves says that the request also renews a hash, without a duty to.
 	improves bool
+	// remembered says that a node which hears of changes may answer from memory.
+	remembered bool
 }
 
 // faultCases are the outcomes of every route that asks the database.
@@ -49,7 +51,9 @@ func faultCases() []faultCase {
 	ended := func(w *world) bool { // a whole grant
 		w.t.Helper()
 		is := !w.active(w.sound, second.Refresh)
-		all(w, !is)
+		if !is || w.by != nil { // else that is seen when it was asked again
+			all(w, !is)
+		}
 		return is
 	}
 	repeated := func(ask func(w *world) answer, status int, want func(w *world)) func(*world, bool) {
@@ -125,7 +129,7 @@ func faultCases() []faultCase {
 		{name: "client credentials", status: 200, prepare: func(w *world) func() answer {
 			return func() answer { return machineToken(w) }
 		}, later: func(w *world, _ bool) { w.lives(true, "machine's token", machineToken(w).Access) }},
-		{name: "introspection of an access token", status: 200, prepare: func(w *world) func() answer {
+		{name: "introspection of an access token", status: 200, remembered: true, prepare: func(w *world) func() answer {
 			loggedIn(w)
 			return func() answer { return w.introspect(w.sick, first.Access) }
 		}, later: func(w *world, _ bool) { all(w, true) }},
@@ -133,13 +137,13 @@ func faultCases() []faultCase {
 			refreshed(w)
 			return func() answer { return w.introspect(w.sick, second.Refresh) }
 		}, later: func(w *world, _ bool) { all(w, true) }},
-		{name: "introspection of a machine's token", status: 200, prepare: func(w *world) func() answer {
+		{name: "introspection of a machine's token", status: 200, remembered: true, prepare: func(w *world) func() answer {
 			machine = machineToken(w).Access
 			return func() answer { return w.introspect(w.sick, machine) }
 		}, later: func(w *world, _ bool) { w.lives(true, "machine's token", machine) }},
-		{name: "introspection of a token revoked on another node", status: 200, prepare: func(w *world) func() answer {
+		{name: "introspection of a token revoked on another node", status: 200, remembered: true, prepare: func(w *world) func() answer {
 			loggedIn(w)
-			w.revoke(w.sound, first.Access)
+			w.revokeElsewhere(first.Access)
 			return func() answer { return w.introspect(w.sick, first.Access) }
 		}, later: func(w *world, _ bool) { all(w, false) }},
 		{name: "introspection of a refresh token revoked on another node", status: 200, prepare: func(w *world) func() answer {
@@ -152,7 +156,11 @@ func faultCases() []faultCase {
 			return func() answer { return w.revoke(w.sick, first.Access) }
 		}, happened: func(w *world) bool {
 			w.lives(true, "the refresh token", first.Refresh)
-			return !w.active(w.sound, first.Access)
+			is := w.revoked(first.Access)
+			if !is || w.by != nil {
+				w.lives(!is, "the access token", first.Access)
+			}
+			return is
 		}, later: repeated(func(w *world) answer { return w.revoke(w.sick, first.Access) }, 200, dead)},
 		{name: "revocation of a refresh token", status: 200, prepare: func(w *world) func() answer {
 			refreshed(w)
@@ -162,22 +170,22 @@ func faultCases() []faultCase {
 			refreshed(w)
 			return func() answer { return w.revoke(w.sick, first.Refresh) }
 		}, happened: ended, later: repeated(func(w *world) answer { return w.revoke(w.sick, first.Refresh) }, 200, dead)},
-		{name: "/users/me", status: 200, prepare: func(w *world) func() answer {
+		{name: "/users/me", status: 200, remembered: true, prepare: func(w *world) func() answer {
 			loggedIn(w)
 			return me(w, first.Access)
 		}, later: func(w *world, _ bool) { all(w, true) }},
-		{name: "/users/me with a token revoked on another node", status: 401, prepare: func(w *world) func() answer {
+		{name: "/users/me with a token revoked on another node", status: 401, remembered: true, prepare: func(w *world) func() answer {
 			loggedIn(w)
-			w.revoke(w.sound, first.Access)
+			w.revokeElsewhere(first.Access)
 			return me(w, first.Access)
 		}, later: func(w *world, _ bool) {
 			repeated(func(w *world) answer { return me(w, first.Access)() }, 401, nothing)(w, true)
 		}},
-		{name: "/verify", status: 204, prepare: func(w *world) func() answer {
+		{name: "/verify", status: 204, remembered: true, prepare: func(w *world) func() answer {
 			loggedIn(w)
 			return func() answer { return w.send(w.sick, http.MethodGet, "/verify?scope=profile", "", first.Access) }
 		}, later: func(w *world, _ bool) { all(w, true) }},
-		{name: "/protected", status: 200, prepare: func(w *world) func() answer {
+		{name: "/protected", status: 200, remembered: true, prepare: func(w *world) func() answer {
 			loggedIn(w)
 			return func() answer { return w.send(w.sick, http.MethodGet, "/protected", "", first.Access) }
 		}, later: func(w *world, _ bool) { all(w, true) }},
@@ -194,9 +202,7 @@ const nextPassword = "next horse battery"
 
 // passwordChange ends the session other but not own.
 func passwordChange(name string, own, other *tokens, renews bool) faultCase {
-	ask := func(w *world) answer {
-		return w.send(w.sick, http.MethodPut, "/users/me/password", "", own.Access, "current_password", worldPassword, "new_password", nextPassword)
-	}
+	ask := func(w *world) answer { return w.changePassword(w.sick, own.Access) }
 	return faultCase{name: name, status: 204, prepare: func(w *world) func() answer {
 		pool := w.users.Pool
 		if renews {

@@ -1,6 +1,7 @@
 package storage_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,73 +22,11 @@ import (
 	"github.com/usher-oauth/usher/storage"
 )
 
-// fault says which statement of a request goes wrong, and how.
-type fault struct {
-	nth     int  // counted from 1
-	ran     bool // it runs, and its answer is lost
-	lasting bool // and every later statement goes the same way
-}
-
-func (f fault) String() string {
-	how := "does not run"
-	if f.ran {
-		how = "runs and its answer is lost"
-	}
-	if f.lasting {
-		how += ", like all after it"
-	}
-	return fmt.Sprintf("statement %d %s", f.nth, how)
-}
-
-// errFault is what a statement that goes wrong says. No client may read it.
-var errFault = errors.New("SELECT of a secret: disk I/O error")
-
-// injector makes statements go wrong. It is safe for concurrent use.
-type injector struct {
-	mu     sync.Mutex
-	armed  *fault
-	seen   int
-	struck []string
-}
-
-func (f *injector) arm(next fault) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.armed, f.seen, f.struck = &next, 0, nil
-}
-
-// disarm returns the statements that went wrong.
-func (f *injector) disarm() []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.armed = nil
-	return f.struck
-}
-
-func (f *injector) around(statement string, run func() error) error {
-	strikes, ran := f.next(statement)
-	if !strikes {
-		return run()
-	}
-	// Nothing in SQLite can keep a ROLLBACK from running.
-	if ran || statement == "ROLLBACK" {
-		_ = run() // whatever it says is lost
-	}
-	return errFault
-}
-
-func (f *injector) next(statement string) (strikes, ran bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.armed == nil {
-		return false, false
-	}
-	f.seen++
-	if f.seen != f.armed.nth && (f.seen < f.armed.nth || !f.armed.lasting) {
-		return false, false
-	}
-	f.struck = append(f.struck, statement)
-	return true, f.armed.ran
+// node is one server.
+type node struct {
+	http.Handler
+	name string
+	lag  time.Duration // until what another node ended has ended here
 }
 
 // world is a whole server on a database that can go wrong, and a second one on the
@@ -96,24 +34,28 @@ func (f *injector) next(statement string) (strikes, ran bool) {
 type world struct {
 	*injector
 	t           *testing.T
-	sick, sound http.Handler
+	sick, sound *node
 	users       *admin.Users
 	dear        *credentials.Pool // hashes at another cost than the servers
 	secrets     map[string]string
 	names       int
 	user        string // of this try
+
+	changed time.Time // when something last may have ended
+	by      *node     // which said that it did; nil where none did
 }
 
 const worldPassword = "correct horse battery"
 
-func newWorld(t *testing.T, open func(storage.Options) *storage.Store) *world {
+func newWorld(t *testing.T, e faultEngine) *world {
 	t.Helper()
-	store, other := open(storage.Options{Migrate: true}), open(storage.Options{})
+	faults := &injector{}
+	store, other := e.open(t, faults)
 	pool := credentials.NewPool(credentials.PoolConfig{Cost: credentials.MinCost})
 	dear := credentials.NewPool(credentials.PoolConfig{Cost: credentials.MinCost + 1})
 	t.Cleanup(pool.Close)
 	t.Cleanup(dear.Close)
-	w := &world{injector: &injector{}, t: t, users: &admin.Users{Store: other, Pool: pool}, dear: dear, secrets: map[string]string{}}
+	w := &world{injector: faults, t: t, users: &admin.Users{Store: other, Pool: pool}, dear: dear, secrets: map[string]string{}}
 	master, err := keys.ReadMaster(strings.NewReader(keys.NewMasterLine()))
 	if err != nil {
 		t.Fatal(err)
@@ -148,10 +90,12 @@ func newWorld(t *testing.T, open func(storage.Options) *storage.Store) *world {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return openapitest.Handler(h.Public, func(err error) { t.Error(err) })
+		return h.Public
 	}
-	store.Intercept(w.around)
-	w.sick, w.sound = handler(store), handler(other)
+	w.sick, w.sound = &node{openapitest.Handler(handler(store), func(err error) { t.Error(err) }), "the server", e.lag}, &node{handler(other), "another node", e.otherLag}
+	if store.Path() != "" {
+		store.Intercept(w.around)
+	}
 	return w
 }
 
@@ -179,7 +123,7 @@ type tokens struct {
 	Refresh string `json:"refresh_token"`
 }
 
-func (w *world) send(h http.Handler, method, target, client, bearer string, fields ...string) answer {
+func (w *world) send(h *node, method, target, client, bearer string, fields ...string) answer {
 	w.t.Helper()
 	form := url.Values{}
 	for i := 0; i < len(fields); i += 2 {
@@ -206,12 +150,12 @@ func (w *world) send(h http.Handler, method, target, client, bearer string, fiel
 	return a
 }
 
-func (w *world) login(h http.Handler, password string) answer {
+func (w *world) login(h *node, password string) answer {
 	w.t.Helper()
 	return w.send(h, http.MethodPost, "/token", "", "", "grant_type", "password", "username", w.user, "password", password)
 }
 
-func (w *world) mustLogin(h http.Handler) tokens {
+func (w *world) mustLogin(h *node) tokens {
 	w.t.Helper()
 	a := w.login(h, worldPassword)
 	if a.status != http.StatusOK {
@@ -220,23 +164,52 @@ func (w *world) mustLogin(h http.Handler) tokens {
 	return a.tokens
 }
 
-func (w *world) refresh(h http.Handler, token string) answer {
+func (w *world) refresh(h *node, token string) answer {
 	w.t.Helper()
-	return w.send(h, http.MethodPost, "/token", "", "", "grant_type", "refresh_token", "refresh_token", token)
+	a := w.send(h, http.MethodPost, "/token", "", "", "grant_type", "refresh_token", "refresh_token", token)
+	w.changed, w.by = time.Now(), nil
+	return a
 }
 
-func (w *world) revoke(h http.Handler, token string) answer {
+func (w *world) revoke(h *node, token string) answer {
 	w.t.Helper()
-	return w.send(h, http.MethodPost, "/revoke", "", "", "client_id", "web", "token", token)
+	a := w.send(h, http.MethodPost, "/revoke", "", "", "client_id", "web", "token", token)
+	w.ended(h, a)
+	return a
 }
 
-func (w *world) introspect(h http.Handler, token string) answer {
+// revokeElsewhere revokes at the sound server. A sick one that hears of it later than
+// at its next request has heard when this returns.
+func (w *world) revokeElsewhere(token string) {
+	w.t.Helper()
+	w.revoke(w.sound, token)
+	if w.sick.lag > 0 {
+		w.lives(false, "what another node revoked", token)
+	}
+}
+
+func (w *world) changePassword(h *node, bearer string) answer {
+	w.t.Helper()
+	a := w.send(h, http.MethodPut, "/users/me/password", "", bearer, "current_password", worldPassword, "new_password", nextPassword)
+	w.ended(h, a)
+	return a
+}
+
+// ended remembers who said that something ended, and must know it from now on.
+func (w *world) ended(h *node, a answer) {
+	w.changed, w.by = time.Now(), nil
+	if a.status < 300 {
+		w.by = h
+	}
+}
+
+func (w *world) introspect(h *node, token string) answer {
 	w.t.Helper()
 	return w.send(h, http.MethodPost, "/introspect", "api", "", "token", token)
 }
 
 // active asks a server of a token, and demands a plain answer.
-func (w *world) active(h http.Handler, token string) bool {
+func (w *world) active(h *node, token string) bool {
 	w.t.Helper()
 	a := w.introspect(h, token)
 	var found struct{ Active bool }
@@ -249,14 +222,46 @@ func (w *world) active(h http.Handler, token string) bool {
 	return found.Active
 }
 
-// lives holds both servers to what a token is now.
+// lives holds both servers to what a token is now. One that has ended may live for
+// the node's lag, but not where its end was acknowledged (RFC 7009 §2), nor as a
+// refresh token, which is looked up each time.
 func (w *world) lives(want bool, what, token string) {
 	w.t.Helper()
-	for name, h := range map[string]http.Handler{"the server": w.sick, "another node": w.sound} {
-		if got := w.active(h, token); got != want {
-			w.t.Errorf("%s: active is %t at %s, want %t", what, got, name, want)
+	for _, h := range []*node{w.sick, w.sound} {
+		lag := h.lag
+		if want || h == w.by || !strings.HasPrefix(token, "ey") {
+			lag = 0
+		}
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			asked := time.Now()
+			got := w.active(h, token)
+			if got == want {
+				break
+			}
+			if asked.Sub(w.changed) >= lag {
+				w.t.Errorf("%s: active is %t at %s, want %t", what, got, h.name, want)
+				break
+			}
+			<-tick.C
 		}
 	}
+}
+
+// revoked reads in the database whether an access token was revoked.
+func (w *world) revoked(token string) bool {
+	w.t.Helper()
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+	var claims struct{ Jti string }
+	if err := errors.Join(err, json.Unmarshal(payload, &claims)); err != nil {
+		w.t.Fatal(err)
+	}
+	_, err = w.users.Store.Revocation(w.t.Context(), storage.KindToken, claims.Jti)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		w.t.Fatal(err)
+	}
+	return err == nil
 }
 
 // grantOfUser tells whether the user of this try has a login, of which there is one
