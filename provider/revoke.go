@@ -36,7 +36,7 @@ func (p *Provider) revokeRefresh(ctx context.Context, token, clientID string) er
 	if errors.Is(err, errRefresh) {
 		// Another node may have ended it, or this one without hearing that it did. To
 		// answer that it has ended is to answer for its access tokens (RFC 7009 §2.1).
-		if _, genuine := p.refresh.grant(token); genuine {
+		if _, genuine := p.refresh.Load().grant(token); genuine {
 			p.live.doubt()
 		}
 		return nil
