@@ -7,6 +7,7 @@ REDOCLY     := npx --yes @redocly/cli@2.77.0
 SBOM        := $(GO) run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 VULNCHECK   := $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME    ?= 30s
+FUZZSLICE   ?= 6s
 SOAK_ROUNDS ?= 100
 
 .PHONY: help
@@ -22,6 +23,7 @@ test: needs format ## everything that must pass before a change lands
 	$(GO) vet ./...
 	$(GO) mod tidy -diff
 	$(GO) test -race -shuffle=on ./...
+	@GO='$(GO)' scripts/fuzz $(FUZZSLICE)
 
 # The race detector needs a C compiler, the end-to-end tests bash, curl, a
 # PostgreSQL, the proxies that stand in front of several nodes, a browser, and what
@@ -51,8 +53,8 @@ sbom: ## what the binary is made of, as CycloneDX in usher.cdx.json
 	$(SBOM) app -json -licenses -main cmd/usher -output usher.cdx.json .
 
 .PHONY: fuzz
-fuzz: ## each fuzz target for FUZZTIME (30s)
-	@GO='$(GO)' scripts/fuzz $(FUZZTIME)
+fuzz: ## each fuzz target for FUZZTIME (30s), from where the last time ended
+	@GO='$(GO)' scripts/fuzz $(FUZZTIME) "$$($(GO) env GOCACHE)/fuzz/$$($(GO) list -m)"
 
 .PHONY: bench
 bench: ## usher under load beside the least a server could do; writes docs/performance.md (half an hour)

@@ -126,7 +126,7 @@ func faultCases() []faultCase {
 			second = w.refresh(w.sick, older).tokens
 			return func() answer { return w.refresh(w.sick, first.Refresh) }
 		}, happened: ended, later: repeated(func(w *world) answer { return w.refresh(w.sick, first.Refresh) }, 400, dead)},
-		{name: "client credentials", status: 200, prepare: func(w *world) func() answer {
+		{name: "client credentials", status: 200, remembered: true, prepare: func(w *world) func() answer {
 			return func() answer { return machineToken(w) }
 		}, later: func(w *world, _ bool) { w.lives(true, "machine's token", machineToken(w).Access) }},
 		{name: "introspection of an access token", status: 200, remembered: true, prepare: func(w *world) func() answer {
