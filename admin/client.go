@@ -37,23 +37,30 @@ func (c *Clients) Add(ctx context.Context, n NewClient, secret string) (_ storag
 			return storage.Client{}, "", err
 		}
 	}
-	err = c.Store.CreateClient(ctx, storage.Client{
+	client := storage.Client{
 		ID:            n.ID,
 		Name:          n.Name,
 		Public:        n.Public,
-		Grants:        n.Grants,
-		Scopes:        n.Scopes,
-		DefaultScopes: n.DefaultScopes,
-		Audiences:     n.Audiences,
+		Grants:        list(n.Grants),
+		Scopes:        list(n.Scopes),
+		DefaultScopes: list(n.DefaultScopes),
+		Audiences:     list(n.Audiences),
 		Introspect:    n.Introspect,
 		SecretHash:    hash,
-	})
-	if err != nil {
+		Epoch:         storage.NewEpoch(),
+		CreatedAt:     stored(c.Store.Now()),
+	}
+	if err := c.Store.CreateClient(ctx, client); err != nil {
 		return storage.Client{}, "", about("adding", "client", n.ID, err)
 	}
-	client, err := c.Show(ctx, n.ID)
-	return client, generated, err
+	return client, generated, nil
 }
+
+// list is words as the database has them.
+func list(words []string) []string { return append([]string{}, words...) }
+
+// stored is a time as the database has it.
+func stored(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
 // secret hashes a secret, or one it generates where that is empty.
 func (c *Clients) secret(ctx context.Context, brought string) (hash, generated string, err error) {
@@ -68,29 +75,34 @@ func (c *Clients) secret(ctx context.Context, brought string) (hash, generated s
 // RotateSecret gives a confidential client a new secret, as Add does. The one
 // before stays good for keepOld; at zero it ends now. Sessions and tokens live
 // on.
-func (c *Clients) RotateSecret(ctx context.Context, id, secret string, keepOld time.Duration) (generated string, err error) {
+func (c *Clients) RotateSecret(ctx context.Context, id, secret string, keepOld time.Duration) (client storage.Client, generated string, err error) {
 	if keepOld < 0 {
-		return "", refuse(ErrRefused, "the old secret can't be kept for %v: give a time of 0 or more", keepOld)
+		return storage.Client{}, "", refuse(ErrRefused, "the old secret can't be kept for %v: give a time of 0 or more", keepOld)
 	}
-	client, err := c.Show(ctx, id)
+	client, err = c.Show(ctx, id)
 	if err != nil {
-		return "", err
+		return storage.Client{}, "", err
 	}
 	if client.Public {
-		return "", refuse(ErrRefused, "client %q is public and has no secret: add a confidential client instead", id)
+		return storage.Client{}, "", refuse(ErrRefused, "client %q is public and has no secret: add a confidential client instead", id)
 	}
 	hash, generated, err := c.secret(ctx, secret)
 	if err != nil {
-		return "", err
+		return storage.Client{}, "", err
 	}
 	var until time.Time
 	if keepOld > 0 {
-		until = c.now().Add(keepOld)
+		until = stored(c.now().Add(keepOld))
 	}
 	if err := c.Store.RotateSecret(ctx, id, hash, until); err != nil {
-		return "", about("rotating the secret of", "client", id, err)
+		return storage.Client{}, "", about("rotating the secret of", "client", id, err)
 	}
-	return generated, nil
+	client.OldSecretHash, client.OldSecretUntil = "", until
+	if keepOld > 0 {
+		client.OldSecretHash = client.SecretHash
+	}
+	client.SecretHash = hash
+	return client, generated, nil
 }
 
 // Show returns a client.

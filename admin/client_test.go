@@ -162,7 +162,7 @@ func TestRotateSecret(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			generated, err := clients.RotateSecret(t.Context(), "api", tt.brought, tt.keep)
+			_, generated, err := clients.RotateSecret(t.Context(), "api", tt.brought, tt.keep)
 			if err != nil || (generated == "") != (tt.brought != "") || generated == old {
 				t.Fatalf("got %q, %v, want a new secret unless one was brought", generated, err)
 			}
@@ -206,7 +206,7 @@ func TestRotateSecretRefusals(t *testing.T) {
 		{"api", "short", 0, credentials.ErrSecret, "5 characters"},
 		{"api", "", -time.Second, admin.ErrRefused, "-1s"},
 	} {
-		got, err := clients.RotateSecret(t.Context(), tt.id, tt.secret, tt.keep)
+		_, got, err := clients.RotateSecret(t.Context(), tt.id, tt.secret, tt.keep)
 		if !errors.Is(err, tt.is) || got != "" {
 			t.Errorf("got %q, %v, want %v", got, err, tt.is)
 		}

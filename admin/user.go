@@ -38,18 +38,22 @@ func (u *Users) Add(ctx context.Context, n NewUser, password string) (storage.Us
 	if err != nil {
 		return storage.User{}, err
 	}
-	err = u.Store.CreateUser(ctx, storage.User{
+	// Made here in full: reading it again could fail, and it would be there all the same.
+	user := storage.User{
+		ID:           storage.NewID(),
 		Username:     name,
 		Email:        n.Email,
 		FullName:     n.FullName,
-		Scopes:       defaultScopes(n.Scopes),
+		Scopes:       list(defaultScopes(n.Scopes)),
 		PasswordHash: hash,
 		PasswordCost: u.Pool.Cost(),
-	})
-	if err != nil {
+		Epoch:        storage.NewEpoch(),
+		CreatedAt:    stored(u.Store.Now()),
+	}
+	if err := u.Store.CreateUser(ctx, user); err != nil {
 		return storage.User{}, about("adding", "user", name, err)
 	}
-	return u.Show(ctx, name)
+	return user, nil
 }
 
 // Show returns a user.

@@ -117,11 +117,7 @@ func (a *api) rotateSecret(r *http.Request) (Answer, error) {
 	if n.KeepOld > maxKeepOld {
 		return Answer{}, invalid("keep_old is longer than can be counted")
 	}
-	secret, err := a.Clients.RotateSecret(r.Context(), id, n.Secret, time.Duration(n.KeepOld)*time.Millisecond)
-	if err != nil {
-		return Answer{}, err
-	}
-	c, err := a.Clients.Show(r.Context(), id)
+	c, secret, err := a.Clients.RotateSecret(r.Context(), id, n.Secret, time.Duration(n.KeepOld)*time.Millisecond)
 	if err != nil {
 		return Answer{}, err
 	}

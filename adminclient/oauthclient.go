@@ -40,13 +40,13 @@ func (c Clients) Add(ctx context.Context, n admin.NewClient, secret string) (sto
 
 // RotateSecret is [admin.Clients.RotateSecret]. What is less than a millisecond of
 // keepOld counts as one.
-func (c Clients) RotateSecret(ctx context.Context, id, secret string, keepOld time.Duration) (generated string, err error) {
+func (c Clients) RotateSecret(ctx context.Context, id, secret string, keepOld time.Duration) (_ storage.Client, generated string, err error) {
 	if keepOld > 0 {
 		keepOld += time.Millisecond - 1
 	}
 	var made adminapi.Client
 	err = c.call(ctx, http.MethodPost, clientPath(id)+"/secret", adminapi.NewSecret{Secret: secret, KeepOld: keepOld.Milliseconds()}, &made)
-	return made.Secret, err
+	return clientOf(made), made.Secret, err
 }
 
 // Show is [admin.Clients.Show].

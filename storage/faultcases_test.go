@@ -192,6 +192,7 @@ func faultCases() []faultCase {
 		passwordChange("password change", &first, &second, false),
 		passwordChange("password change of a hash to renew", &first, &second, true),
 	}
+	cases = append(cases, administrationCases(&first, &second)...)
 	for i := range cases {
 		cases[i].prepare = reset(cases[i].prepare)
 	}

@@ -1,6 +1,7 @@
 package storage_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/usher-oauth/usher/admin"
+	"github.com/usher-oauth/usher/adminapi"
 	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/handlers"
 	"github.com/usher-oauth/usher/internal/openapitest"
@@ -40,6 +42,7 @@ type world struct {
 	secrets     map[string]string
 	names       int
 	user        string // of this try
+	operator    string // access token that may administer
 
 	changed time.Time // when something last may have ended
 	by      *node     // which said that it did; nil where none did
@@ -68,6 +71,7 @@ func newWorld(t *testing.T, e faultEngine) *world {
 		{ID: "web", Public: true, Grants: []string{"password", "refresh_token"}, Scopes: []string{"profile"}},
 		{ID: "api", Introspect: true},
 		{ID: "job", Grants: []string{"client_credentials"}, Scopes: []string{"profile"}},
+		{ID: "ops", Grants: []string{"client_credentials"}, Scopes: []string{"usher:admin"}},
 	} {
 		_, secret, err := clients.Add(t.Context(), c, "")
 		if err != nil {
@@ -86,7 +90,13 @@ func newWorld(t *testing.T, e faultEngine) *world {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h, err := handlers.New(handlers.Config{Provider: p, Issuer: issuer, Log: slog.New(slog.DiscardHandler)})
+		routes := adminapi.Routes(adminapi.Config{
+			Users: &admin.Users{Store: s, Pool: pool}, Clients: &admin.Clients{Store: s, Secrets: credentials.NewSecrets(pool)},
+			Sessions: &admin.Sessions{Store: s}, Tokens: &admin.Tokens{Store: s}, Throttle: &admin.Throttle{Store: s},
+			Keys:     func(context.Context) (*admin.Keys, error) { return &admin.Keys{Store: s, Master: master}, nil },
+			EndToken: p.EndToken,
+		})
+		h, err := handlers.New(handlers.Config{Provider: p, Issuer: issuer, Administration: routes, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,9 +139,14 @@ func (w *world) send(h *node, method, target, client, bearer string, fields ...s
 	for i := 0; i < len(fields); i += 2 {
 		form.Set(fields[i], fields[i+1])
 	}
-	r := httptest.NewRequestWithContext(w.t.Context(), method, target, strings.NewReader(form.Encode()))
-	if len(form) > 0 {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return w.sendBody(h, method, target, client, bearer, "application/x-www-form-urlencoded", form.Encode())
+}
+
+func (w *world) sendBody(h *node, method, target, client, bearer, kind, body string) answer {
+	w.t.Helper()
+	r := httptest.NewRequestWithContext(w.t.Context(), method, target, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", kind)
 	}
 	if client != "" {
 		r.SetBasicAuth(client, w.secrets[client])

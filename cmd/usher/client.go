@@ -142,11 +142,7 @@ func (c *clientRotateSecret) Run(ctx context.Context, w world) error {
 	}
 	defer pool.Close()
 	return c.in(ctx, false, pool, func(o office) error {
-		generated, err := o.clients.RotateSecret(ctx, c.ID, brought, c.KeepOld)
-		if err != nil {
-			return err
-		}
-		client, err := o.clients.Show(ctx, c.ID)
+		client, generated, err := o.clients.RotateSecret(ctx, c.ID, brought, c.KeepOld)
 		if err != nil {
 			return err
 		}

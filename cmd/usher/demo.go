@@ -78,7 +78,7 @@ func (s *server) furnish(ctx context.Context) (secret string, err error) {
 		ID: demoAPI, Name: "Demo API", Grants: []string{"client_credentials"}, Introspect: true,
 	}, "")
 	if errors.Is(err, storage.ErrExists) {
-		secret, err = clients.RotateSecret(ctx, demoAPI, "", 0)
+		_, secret, err = clients.RotateSecret(ctx, demoAPI, "", 0)
 	}
 	return secret, err
 }

@@ -39,7 +39,7 @@ type clientDesk interface {
 	Add(ctx context.Context, n admin.NewClient, secret string) (storage.Client, string, error)
 	Show(ctx context.Context, id string) (storage.Client, error)
 	List(ctx context.Context) ([]storage.Client, error)
-	RotateSecret(ctx context.Context, id, secret string, keepOld time.Duration) (string, error)
+	RotateSecret(ctx context.Context, id, secret string, keepOld time.Duration) (storage.Client, string, error)
 	Disable(ctx context.Context, id string) error
 	Enable(ctx context.Context, id string) error
 	Remove(ctx context.Context, id string) error
