@@ -52,7 +52,7 @@ func faultEngines(soak bool) []faultEngine {
 		}}
 	}
 	if !soak {
-		return []faultEngine{embedded, server(polling, heard, fault{ran: true, lost: true})}
+		return []faultEngine{embedded, server(deaf, 0, fault{}), server(polling, heard, fault{ran: true, lost: true})}
 	}
 	embedded.modes = append(embedded.modes, fault{lasting: true}, fault{ran: true, lasting: true})
 	engines := []faultEngine{embedded}
