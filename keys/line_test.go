@@ -258,7 +258,7 @@ func TestNoVerifierMeetsAnUnknownKeyOfALine(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for now := epoch; now.Before(epoch.Add(4 * 24 * time.Hour)); now = now.Add(simulatedStep) {
+	for now := epoch; now.Before(epoch.Add(2 * 24 * time.Hour)); now = now.Add(simulatedStep) {
 		s.fetch(now, ring)
 		if random.IntN(20) == 0 {
 			at := now.Add(skews[random.IntN(len(skews))])
