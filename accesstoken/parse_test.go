@@ -1,6 +1,7 @@
 package accesstoken_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -168,7 +169,9 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		var members map[string]any
-		if err := json.Unmarshal(b, &members); err != nil {
+		reader := json.NewDecoder(bytes.NewReader(b))
+		reader.UseNumber() // a member that means nothing may be a number of any size
+		if err := reader.Decode(&members); err != nil {
 			t.Fatalf("took %q: %v", b, err)
 		}
 		for name, value := range map[string]string{"iss": got.Issuer, "sub": got.Subject, "jti": got.ID, "client_id": got.ClientID} {
