@@ -26,7 +26,7 @@ func (u *Users) Change(ctx context.Context, name string, c UserChange) (storage.
 			user.Email, user.FullName = or(c.Email, user.Email), or(c.FullName, user.FullName)
 			user.Disabled = or(c.Disabled, user.Disabled)
 			if c.Scopes != nil {
-				user.Scopes = c.Scopes
+				user.Scopes = once(c.Scopes)
 			}
 			changed = *user
 			return nil
@@ -48,33 +48,49 @@ type ClientChange struct {
 }
 
 // Change is Change of [Users], for clients. The client must obey the rules of Add
-// afterwards.
+// afterwards, unless all that changes is whether it is disabled.
 func (c *Clients) Change(ctx context.Context, id string, change ClientChange) (storage.Client, error) {
 	var changed storage.Client
-	err := c.Store.ChangeClient(ctx, id, func(client *storage.Client) error {
-		client.Name, client.Introspect = or(change.Name, client.Name), or(change.Introspect, client.Introspect)
-		client.Disabled = or(change.Disabled, client.Disabled)
-		for _, list := range []struct {
-			of *[]string
-			to []string
-		}{
-			{&client.Grants, once(change.Grants)},
-			{&client.Scopes, change.Scopes},
-			{&client.DefaultScopes, change.DefaultScopes},
-			{&client.Audiences, once(change.Audiences)},
-		} {
-			if list.to != nil {
-				*list.of = list.to
+	err := named(ctx, id, func(ctx context.Context, id string) error {
+		return c.Store.ChangeClient(ctx, id, func(client *storage.Client) error {
+			changed = change.of(*client)
+			*client = changed
+			if change.isState() {
+				return nil
 			}
-		}
-		changed = *client
-		n := NewClient{
-			ID: client.ID, Name: client.Name, Public: client.Public, Grants: client.Grants, Scopes: client.Scopes,
-			DefaultScopes: client.DefaultScopes, Audiences: client.Audiences, Introspect: client.Introspect,
-		}
-		return n.check()
+			n := NewClient{
+				ID: client.ID, Name: client.Name, Public: client.Public, Grants: client.Grants, Scopes: client.Scopes,
+				DefaultScopes: client.DefaultScopes, Audiences: client.Audiences, Introspect: client.Introspect,
+			}
+			return n.check()
+		})
 	})
 	return changed, about("changing", "client", id, err)
+}
+
+// of is the client with what is different.
+func (c ClientChange) of(client storage.Client) storage.Client {
+	client.Name, client.Introspect = or(c.Name, client.Name), or(c.Introspect, client.Introspect)
+	client.Disabled = or(c.Disabled, client.Disabled)
+	for _, list := range []struct {
+		of *[]string
+		to []string
+	}{
+		{&client.Grants, c.Grants},
+		{&client.Scopes, c.Scopes},
+		{&client.DefaultScopes, c.DefaultScopes},
+		{&client.Audiences, c.Audiences},
+	} {
+		if list.to != nil {
+			*list.of = once(list.to)
+		}
+	}
+	return client
+}
+
+// isState reports whether nothing but the state of a client changes.
+func (c ClientChange) isState() bool {
+	return c.Name == nil && c.Introspect == nil && c.Grants == nil && c.Scopes == nil && c.DefaultScopes == nil && c.Audiences == nil
 }
 
 // or is what p points to, or what there was where it is nil.

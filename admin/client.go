@@ -23,7 +23,7 @@ type Clients struct {
 // is the one given; where that is empty, one is generated, and returned this
 // once.
 func (c *Clients) Add(ctx context.Context, n NewClient, secret string) (_ storage.Client, generated string, err error) {
-	n.Scopes = defaultScopes(n.Scopes)
+	n.Scopes, n.DefaultScopes = once(defaultScopes(n.Scopes)), once(n.DefaultScopes)
 	n.Grants, n.Audiences = once(n.Grants), once(n.Audiences)
 	if err := n.check(); err != nil {
 		return storage.Client{}, "", err
@@ -107,8 +107,21 @@ func (c *Clients) RotateSecret(ctx context.Context, id, secret string, keepOld t
 
 // Show returns a client.
 func (c *Clients) Show(ctx context.Context, id string) (storage.Client, error) {
-	client, err := c.Store.Client(ctx, id)
+	var client storage.Client
+	err := named(ctx, id, func(ctx context.Context, id string) (err error) {
+		client, err = c.Store.Client(ctx, id)
+		return err
+	})
 	return client, about("reading", "client", id, err)
+}
+
+// named does what is to be done about a client. What can't be an id is no client's, and
+// not every database would take it for one.
+func named(ctx context.Context, id string, do func(context.Context, string) error) error {
+	if credentials.ClientID(id) != nil {
+		return storage.ErrNotFound
+	}
+	return do(ctx, id)
 }
 
 // List returns all clients, by id.
@@ -122,17 +135,17 @@ func (c *Clients) List(ctx context.Context) ([]storage.Client, error) {
 
 // Disable keeps a client out, and ends every session and token it was issued.
 func (c *Clients) Disable(ctx context.Context, id string) error {
-	return about("disabling", "client", id, c.Store.DisableClient(ctx, id))
+	return about("disabling", "client", id, named(ctx, id, c.Store.DisableClient))
 }
 
 // Enable lets a disabled client work again. What disabling ended stays ended.
 func (c *Clients) Enable(ctx context.Context, id string) error {
-	return about("enabling", "client", id, c.Store.EnableClient(ctx, id))
+	return about("enabling", "client", id, named(ctx, id, c.Store.EnableClient))
 }
 
 // Remove deletes a client, and ends every session and token it was issued.
 func (c *Clients) Remove(ctx context.Context, id string) error {
-	return about("removing", "client", id, c.Store.RemoveClient(ctx, id))
+	return about("removing", "client", id, named(ctx, id, c.Store.RemoveClient))
 }
 
 func (c *Clients) now() time.Time {

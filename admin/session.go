@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/storage"
@@ -27,6 +28,9 @@ func (s *Sessions) Page(ctx context.Context, username, after string, limit int) 
 	return list, nil
 }
 
+// sessionID is what an id can look like. Not every database would take another one.
+var sessionID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
 // End ends one session of a user, with every token of it. The error wraps
 // [storage.ErrNotFound] where the user has no such session, or no more.
 func (s *Sessions) End(ctx context.Context, username, id string) error {
@@ -34,7 +38,10 @@ func (s *Sessions) End(ctx context.Context, username, id string) error {
 	if err != nil {
 		return err
 	}
-	session, err := s.Store.Session(ctx, id)
+	var session storage.Session
+	if err = storage.ErrNotFound; sessionID.MatchString(id) {
+		session, err = s.Store.Session(ctx, id)
+	}
 	if errors.Is(err, storage.ErrNotFound) || err == nil && session.UserID != user.ID {
 		return refuse(storage.ErrNotFound, "user %q has no session %q", user.Username, id)
 	}

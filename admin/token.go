@@ -25,7 +25,7 @@ func (t *Tokens) RevokeUser(ctx context.Context, name string) error {
 // RevokeClient ends every session and token a client was issued. It may ask for
 // new ones.
 func (t *Tokens) RevokeClient(ctx context.Context, id string) error {
-	return about("ending the sessions of", "client", id, t.Store.EndClientSessions(ctx, id))
+	return about("ending the sessions of", "client", id, named(ctx, id, t.Store.EndClientSessions))
 }
 
 // RevokeAll ends every session and token that any client was issued, and returns how

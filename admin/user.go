@@ -44,7 +44,7 @@ func (u *Users) Add(ctx context.Context, n NewUser, password string) (storage.Us
 		Username:     name,
 		Email:        n.Email,
 		FullName:     n.FullName,
-		Scopes:       list(defaultScopes(n.Scopes)),
+		Scopes:       list(once(defaultScopes(n.Scopes))),
 		PasswordHash: hash,
 		PasswordCost: u.Pool.Cost(),
 		Epoch:        storage.NewEpoch(),

@@ -114,7 +114,7 @@ func (a *api) rotateSecret(r *http.Request) (Answer, error) {
 	if err := decode(r, &n); err != nil {
 		return Answer{}, err
 	}
-	if n.KeepOld > maxKeepOld {
+	if n.KeepOld > maxKeepOld || n.KeepOld < -maxKeepOld {
 		return Answer{}, invalid("keep_old is longer than can be counted")
 	}
 	c, secret, err := a.Clients.RotateSecret(r.Context(), id, n.Secret, time.Duration(n.KeepOld)*time.Millisecond)

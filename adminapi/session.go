@@ -2,6 +2,7 @@ package adminapi
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/usher-oauth/usher/storage"
 )
@@ -47,6 +48,11 @@ func (a *api) revoke(r *http.Request) (Answer, error) {
 	var n Revocation
 	if err := decode(r, &n); err != nil {
 		return Answer{}, err
+	}
+	for _, name := range []string{n.User, n.Client} {
+		if strings.HasPrefix(name, "urt_") || strings.HasPrefix(name, "eyJ") {
+			return Answer{}, invalid("that is a token: send it as token") // and keep it out of the log
+		}
 	}
 	switch n {
 	case Revocation{User: n.User}:

@@ -3,6 +3,7 @@ package handlers
 import (
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/gorilla/mux"
 
@@ -13,15 +14,19 @@ import (
 	"github.com/usher-oauth/usher/resource"
 )
 
-// errNotAdmin answers a token whose scope was good once and is not any more.
-var errNotAdmin = &provider.Problem{Status: http.StatusForbidden, Code: "insufficient_scope", Description: "The client or user of this access token may not administer any more."}
+// errNotAdmin answers a token without the scope, and one whose client or user may not
+// have it any more.
+var errNotAdmin = &provider.Problem{
+	Status: http.StatusForbidden, Code: "insufficient_scope",
+	Description: "The access token lacks the scope usher:admin, or its client or user may not have that any more.",
+}
 
 // gate lets only good tokens through to the administration. What it wants is not what
 // the guard wants: the token must be meant for this server, whatever the default
 // audience is. A token for other APIs is seen by those APIs.
 type gate struct {
 	guard     *resource.Resource
-	challenge string // WWW-Authenticate for a scope that is there no more
+	challenge string // WWW-Authenticate for a scope that is not there
 }
 
 func newGate(c Config, metadataURL string, m *metrics) (gate, error) {
@@ -63,15 +68,23 @@ func (s *server) administered(route adminapi.Route) http.Handler {
 	behind := s.gate.guard.Require(s.try(func(w http.ResponseWriter, r *http.Request) error {
 		claims, _ := resource.FromContext(r.Context()) // Require put them there
 		return s.serveAdmin(w, r, route, claims)
-	}), accesstoken.AdminScope)
+	}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		record := audit.Of(r.Context())
 		record.Event = route.Event
+		if route.Body {
+			// Before the token is checked: whoever loses it while the body trickles in
+			// must not get the change through.
+			if _, err := readBody(w, r); err != nil {
+				s.fail(w, r, err)
+				return
+			}
+		}
 		behind.ServeHTTP(w, r)
 		if record.Outcome == "" && record.Event != "" { // the guard answered
 			record.Outcome = audit.Refused
 			if record.Reason == "" {
-				record.Reason = "no access token, one that is no good, or one without the scope " + accesstoken.AdminScope
+				record.Reason = "no access token, or one that is no good"
 			}
 		}
 	})
@@ -84,14 +97,9 @@ func (s *server) serveAdmin(w http.ResponseWriter, r *http.Request, route admina
 	if err != nil {
 		return err
 	}
-	if !may {
+	if !may || !slices.Contains(claims.Scopes(), accesstoken.AdminScope) {
 		w.Header().Set("WWW-Authenticate", s.gate.challenge)
 		return errNotAdmin
-	}
-	if route.Body {
-		if _, err := readBody(w, r); err != nil {
-			return err
-		}
 	}
 	class := &s.admission.checks
 	if route.Hashes {
@@ -122,6 +130,7 @@ func (s *server) serveAdmin(w http.ResponseWriter, r *http.Request, route admina
 // reach a terminal by way of the command line.
 func (s *server) refuse(w http.ResponseWriter, r *http.Request, refusal *adminapi.Refusal) {
 	told(audit.Of(r.Context()), &provider.Problem{Status: refusal.Status, Code: refusal.Code, Description: refusal.Text})
+	s.metrics.refused.WithLabelValues(refusal.Code).Inc()
 	retryAfter(w, refusal.RetryAfter)
 	writeError(w, refusal.Status, refusal.Code, refusal.Text)
 }

@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -162,6 +163,49 @@ func TestTheScopeOfAdministratorsIsSharedByClientAndUser(t *testing.T) {
 	wantProblem(t, login("root", "web"), 400, "invalid_scope")
 	narrow := s.rootLogin("profile") // a refresh may not add it either
 	wantProblem(t, s.post("/token", "grant_type", "refresh_token", "refresh_token", narrow.Refresh, "client_id", "desk", "scope", "usher:admin"), 400, "invalid_scope")
+}
+
+// Whoever loses the token while a body trickles in does not get the change through.
+func TestTheTokenIsCheckedOnceTheBodyIsThere(t *testing.T) {
+	t.Parallel()
+	s := newAdministered(t)
+	body, send := io.Pipe()
+	answered := make(chan *httptest.ResponseRecorder)
+	go func() {
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/admin/users", body)
+		r.Header.Set("Authorization", "Bearer "+s.token)
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		s.public.ServeHTTP(w, r)
+		answered <- w
+	}()
+	_, err := io.WriteString(send, `{"username":"eve","password":"a fine password"`) // returns once it is read
+	check(t, err)
+	want(t, s.do("POST", "/admin/revocations", `{"token":"`+s.token+`"}`), http.StatusNoContent)
+	_, err = io.WriteString(send, "}")
+	check(t, err)
+	check(t, send.Close())
+	wantProblem(t, <-answered, http.StatusUnauthorized, "invalid_token")
+}
+
+// No database is asked for what can't be a name, an id or a token.
+func TestStrangeNamesAreNobodys(t *testing.T) {
+	t.Parallel()
+	s := newAdministered(t)
+	for _, name := range []string{"%00", "%FF"} {
+		wantRefusal(t, s.do("GET", "/admin/clients/"+name, ""), 404, "does_not_exist", "no client")
+		wantRefusal(t, s.do("DELETE", "/admin/clients/"+name, ""), 404, "does_not_exist", "no client")
+		wantRefusal(t, s.do("PATCH", "/admin/clients/"+name, "{}"), 404, "does_not_exist", "no client")
+		wantRefusal(t, s.do("POST", "/admin/clients/"+name+"/secret", "{}"), 404, "does_not_exist", "no client")
+		wantRefusal(t, s.do("DELETE", "/admin/users/ann/sessions/"+name, ""), 404, "does_not_exist", "no session")
+	}
+	wantRefusal(t, s.do("POST", "/admin/revocations", `{"client":"\u0000"}`), 404, "does_not_exist", "no client")
+	w := s.do("POST", "/admin/revocations", `{"client":"`+s.login("ann").Refresh+`"}`)
+	wantRefusal(t, w, 400, "invalid_request", "send it as token")
+	if strings.Contains(w.Body.String(), "urt_") {
+		t.Errorf("got %s, which tells the token", w.Body)
+	}
+	wantRefusal(t, s.do("POST", "/admin/clients/job/secret", `{"keep_old":-9223372036854775808}`), 400, "invalid_request", "keep_old")
 }
 
 func TestUsersAreAdministered(t *testing.T) {

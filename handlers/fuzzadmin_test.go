@@ -10,10 +10,10 @@ import (
 // changes anything, and what was changed is there as the answer showed it.
 func FuzzAdministration(f *testing.F) {
 	z := newFuzzed(f)
-	for _, path := range []string{"users?after=%zz&limit=0", "users/E%56E", "users/%00", "users/%ff", "users/ann/sessions?limit=1&after=x", "clients", "keys", "throttle", "../token"} {
+	for _, path := range []string{"users?after=%zz&limit=0", "users/E%56E", "users/%00", "users/%ff", "clients/%00", "users/ann/sessions?limit=1&after=x", "clients", "keys", "throttle", "../token"} {
 		f.Add("GET", path, "")
 	}
-	for _, path := range []string{"users/bob", "users/ann/sessions/x", "users/ann/throttle", "keys/x", ""} {
+	for _, path := range []string{"users/bob", "users/ann/sessions/%00", "users/ann/throttle", "keys/x", ""} {
 		f.Add("DELETE", path, "")
 	}
 	for path, bodies := range map[string][]string{

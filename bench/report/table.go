@@ -15,11 +15,11 @@ func Table(out io.Writer, run Run) error {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Title(), f.Name, f.ValueText(), f.SpreadText(), f.CPUText(), f.GoalText(), f.Verdict())
 		}
 	}
-	fmt.Fprintln(w, "\t\t\t\t\t\t")
-	fmt.Fprintln(w, "ROW\tCONTENDER\tANSWERS/S\tP50 MS\tP99 MS\tCPU µS\tBAD")
+	fmt.Fprintln(w, "\t\t\t\t\t\t\t")
+	fmt.Fprintln(w, "ROW\tCONTENDER\tANSWERS/S\tP50 MS\tP99 MS\tCPU µS\tRSS MB\tBAD")
 	for _, r := range run.Rows {
 		for _, m := range r.Measures {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\n", r.Title(), m.Name, spread(m.Rate), number(m.P50.Median), spread(m.P99), number(m.CPU.Median), m.Bad)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", r.Title(), m.Name, spread(m.Rate), number(m.P50.Median), spread(m.P99), number(m.CPU.Median), number(m.RSS), m.Bad)
 		}
 	}
 	if err := w.Flush(); err != nil {
