@@ -31,6 +31,9 @@ type User struct {
 	CreatedAt Time     `json:"created_at"`
 }
 
+// Named reports whether it is of anybody: an answer without a name is no user.
+func (u User) Named() bool { return u.ID != "" && u.Username != "" }
+
 func userOf(u storage.User) User {
 	return User{
 		ID: u.ID, Username: u.Username, Email: u.Email, FullName: u.FullName,
@@ -55,6 +58,9 @@ type Client struct {
 	CreatedAt      Time     `json:"created_at"`
 }
 
+// Named is Named of [User].
+func (c Client) Named() bool { return c.ID != "" }
+
 func clientOf(c storage.Client, secret string) Client {
 	return Client{
 		ID: c.ID, Secret: secret, Name: c.Name, Public: c.Public, Grants: array(c.Grants), Scopes: array(c.Scopes),
@@ -73,6 +79,9 @@ type Key struct {
 	SignsFrom      Time           `json:"signs_from"`
 	PublishedUntil Time           `json:"published_until"` // null: no end is planned
 }
+
+// Named is Named of [User].
+func (k Key) Named() bool { return k.ID != "" }
 
 func keyOf(k admin.KeyStatus) Key {
 	return Key{

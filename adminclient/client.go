@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/usher-oauth/usher/adminapi"
 	"github.com/usher-oauth/usher/storage"
@@ -40,13 +41,18 @@ const patience = 70 * time.Second
 
 // New returns a client of the server at base, an http or https URL.
 func New(base string, tokens Tokens) *Client {
-	return &Client{base: strings.TrimSuffix(base, "/"), tokens: tokens, http: newHTTP()}
+	return &Client{base: strings.TrimSuffix(base, "/"), tokens: tokens, http: newHTTP(base)}
 }
 
 // newHTTP follows no redirect: a token or a password must not go to where a wrong URL
-// leads.
-func newHTTP() *http.Client {
+// leads. Nor must it go to a proxy in the clear.
+func newHTTP(base string) *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if strings.HasPrefix(base, "http:") {
+		transport.Proxy = nil
+	}
 	return &http.Client{
+		Transport:     transport,
 		Timeout:       patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -112,21 +118,44 @@ func exchange(h *http.Client, r *http.Request, to any) error {
 	media, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	isJSON := err == nil && media == "application/json"
 	switch {
-	case res.StatusCode == http.StatusNoContent:
+	case res.StatusCode == http.StatusNoContent && to == nil:
 		return nil
 	case res.StatusCode >= http.StatusMultipleChoices && res.StatusCode < http.StatusBadRequest:
 		return fmt.Errorf("the server at %s sends elsewhere: give its own URL, not one that redirects", origin(r))
 	case !isJSON:
 		return fmt.Errorf("%s is no usher: it answered %d and no JSON", origin(r), res.StatusCode)
+	case garbled(body):
+		return fmt.Errorf("%s is no usher: it answered %d with control characters in a text", origin(r), res.StatusCode)
 	case res.StatusCode >= http.StatusBadRequest:
 		return refusal(res, body, origin(r))
 	case to == nil:
-		return nil
+		return fmt.Errorf("%s is no usher: it answered %d where there is nothing to say", origin(r), res.StatusCode)
 	}
 	if err := json.Unmarshal(body, to); err != nil {
 		return fmt.Errorf("reading the answer of the server at %s: %w", origin(r), err)
 	}
+	if of, ok := to.(interface{ Named() bool }); ok && !of.Named() {
+		return fmt.Errorf("%s is no usher: its answer is about nothing", origin(r))
+	}
 	return nil
+}
+
+// garbled reports whether a text in JSON has what could steer a terminal. None of usher's
+// has.
+func garbled(body []byte) bool {
+	words := json.NewDecoder(bytes.NewReader(body))
+	for {
+		switch word, err := words.Token(); word := word.(type) {
+		case string:
+			if strings.ContainsFunc(word, unicode.IsControl) {
+				return true
+			}
+		default:
+			if err != nil {
+				return false // whoever reads it will say so
+			}
+		}
+	}
 }
 
 func origin(r *http.Request) string { return r.URL.Scheme + "://" + r.URL.Host }
@@ -156,8 +185,8 @@ func refusal(res *http.Response, body []byte, server string) error {
 		return &refused{storage.ErrNotFound, said.Text}
 	case said.Code == adminapi.CodeExists:
 		return &refused{storage.ErrExists, said.Text}
-	case res.StatusCode == http.StatusUnauthorized:
-		return &refused{ErrUnauthorized, fmt.Sprintf("the server at %s refuses the access token: %s", server, lowered(said.Text))}
+	case res.StatusCode == http.StatusUnauthorized && said.Code != "invalid_client":
+		return &refused{ErrUnauthorized, fmt.Sprintf("the server at %s refuses the access token (has it ended, or is it for another audience than the issuer?): %s", server, lowered(said.Text))}
 	case res.StatusCode == http.StatusForbidden:
 		return fmt.Errorf("the server at %s refuses: %s; the token needs the scope usher:admin, which its client and user must have", server, lowered(said.Text))
 	case res.StatusCode >= http.StatusInternalServerError:

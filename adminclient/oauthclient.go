@@ -3,6 +3,7 @@ package adminclient
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -67,6 +68,9 @@ func (c Clients) List(ctx context.Context) ([]storage.Client, error) {
 		for _, client := range page.Clients {
 			all = append(all, clientOf(client))
 		}
+		if page.Next == after && after != "" {
+			return nil, fmt.Errorf("%s is no usher: its list has no end", c.base)
+		}
 		if after = page.Next; after == "" {
 			break
 		}
@@ -75,14 +79,11 @@ func (c Clients) List(ctx context.Context) ([]storage.Client, error) {
 	return all, nil
 }
 
-// Disable is [admin.Clients.Disable].
-func (c Clients) Disable(ctx context.Context, id string) error {
-	return c.call(ctx, http.MethodPatch, clientPath(id), adminapi.ClientChange{Disabled: new(true)}, nil)
-}
-
-// Enable is [admin.Clients.Enable].
-func (c Clients) Enable(ctx context.Context, id string) error {
-	return c.call(ctx, http.MethodPatch, clientPath(id), adminapi.ClientChange{Disabled: new(false)}, nil)
+// Change is [admin.Clients.Change].
+func (c Clients) Change(ctx context.Context, id string, change admin.ClientChange) (storage.Client, error) {
+	var changed adminapi.Client
+	err := c.call(ctx, http.MethodPatch, clientPath(id), adminapi.ClientChange(change), &changed)
+	return clientOf(changed), err
 }
 
 // Remove is [admin.Clients.Remove].

@@ -34,7 +34,7 @@ type Credentials struct {
 
 // NewCredentials returns those of a client of the server at base.
 func NewCredentials(base, id, secret string) *Credentials {
-	return &Credentials{base: strings.TrimSuffix(base, "/"), id: id, secret: secret, http: newHTTP()}
+	return &Credentials{base: strings.TrimSuffix(base, "/"), id: id, secret: secret, http: newHTTP(base)}
 }
 
 // String hides the secret.

@@ -3,6 +3,7 @@ package adminclient
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -54,6 +55,9 @@ func (u Users) List(ctx context.Context) ([]storage.User, error) {
 		for _, user := range page.Users {
 			all = append(all, userOf(user))
 		}
+		if page.Next == after && after != "" {
+			return nil, fmt.Errorf("%s is no usher: its list has no end", u.base)
+		}
 		if after = page.Next; after == "" {
 			break
 		}
@@ -72,29 +76,14 @@ func (u Users) SetPassword(ctx context.Context, name, password string) error {
 	return u.call(ctx, http.MethodPut, userPath(name)+"/password", adminapi.Password{Password: password}, nil)
 }
 
-// SetScopes is [admin.Users.SetScopes].
-func (u Users) SetScopes(ctx context.Context, name string, scopes []string) error {
-	if scopes == nil {
-		scopes = []string{}
-	}
-	return u.change(ctx, name, adminapi.UserChange{Scopes: scopes})
-}
-
-// Disable is [admin.Users.Disable].
-func (u Users) Disable(ctx context.Context, name string) error {
-	return u.change(ctx, name, adminapi.UserChange{Disabled: new(true)})
-}
-
-// Enable is [admin.Users.Enable].
-func (u Users) Enable(ctx context.Context, name string) error {
-	return u.change(ctx, name, adminapi.UserChange{Disabled: new(false)})
+// Change is [admin.Users.Change].
+func (u Users) Change(ctx context.Context, name string, change admin.UserChange) (storage.User, error) {
+	var changed adminapi.User
+	err := u.call(ctx, http.MethodPatch, userPath(name), adminapi.UserChange(change), &changed)
+	return userOf(changed), err
 }
 
 // Remove is [admin.Users.Remove].
 func (u Users) Remove(ctx context.Context, name string) error {
 	return u.call(ctx, http.MethodDelete, userPath(name), nil, nil)
-}
-
-func (u Users) change(ctx context.Context, name string, c adminapi.UserChange) error {
-	return u.call(ctx, http.MethodPatch, userPath(name), c, nil)
 }

@@ -97,6 +97,10 @@ func (s *server) serveAdmin(w http.ResponseWriter, r *http.Request, route admina
 	if err != nil {
 		return err
 	}
+	if len(claims.Audience) != 1 { // others see it too
+		s.gate.guard.RefuseToken(w, r)
+		return nil
+	}
 	if !may || !slices.Contains(claims.Scopes(), accesstoken.AdminScope) {
 		w.Header().Set("WWW-Authenticate", s.gate.challenge)
 		return errNotAdmin

@@ -66,6 +66,9 @@ func object(command *kong.Context) string {
 			}
 		}
 	}
+	if server := flagValue(command, "server"); server != "" {
+		words = append(words, "server="+server)
+	}
 	return strings.Join(words, " ")
 }
 

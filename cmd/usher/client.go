@@ -30,12 +30,9 @@ type oneClient struct {
 }
 
 // change makes a change and tells what the client is like then.
-func (c *oneClient) change(ctx context.Context, w world, change func(clientDesk) error, done string) error {
+func (c *oneClient) change(ctx context.Context, w world, change admin.ClientChange, done string) error {
 	return c.in(ctx, false, nil, func(o office) error {
-		if err := change(o.clients); err != nil {
-			return err
-		}
-		client, err := o.clients.Show(ctx, c.ID)
+		client, err := o.clients.Change(ctx, c.ID, change)
 		if err != nil {
 			return err
 		}
@@ -159,7 +156,7 @@ func (c *clientRotateSecret) Run(ctx context.Context, w world) error {
 type clientDisable struct{ oneClient }
 
 func (c *clientDisable) Run(ctx context.Context, w world) error {
-	return c.change(ctx, w, func(clients clientDesk) error { return clients.Disable(ctx, c.ID) },
+	return c.change(ctx, w, admin.ClientChange{Disabled: new(true)},
 		"disabled, every session and token has ended")
 }
 
@@ -167,7 +164,7 @@ func (c *clientDisable) Run(ctx context.Context, w world) error {
 type clientEnable struct{ oneClient }
 
 func (c *clientEnable) Run(ctx context.Context, w world) error {
-	return c.change(ctx, w, func(clients clientDesk) error { return clients.Enable(ctx, c.ID) },
+	return c.change(ctx, w, admin.ClientChange{Disabled: new(false)},
 		"enabled, works again")
 }
 

@@ -30,13 +30,16 @@ type keyFlags struct {
 
 // withKeys opens the database, which it may create, and the master key for do.
 func (f keyFlags) withKeys(ctx context.Context, w world, create bool, do func(*admin.Keys) error) error {
-	return f.with(ctx, create, func(s *storage.Store) error {
-		master, err := f.load(ctx, s, func(_ slog.Level, text string) { w.say("usher: %s", text) })
-		if err != nil {
-			return err
-		}
-		return otherMaster(do(&admin.Keys{Store: s, Master: master}))
-	})
+	return f.with(ctx, create, func(s *storage.Store) error { return f.keysOf(ctx, w, s, do) })
+}
+
+// keysOf opens the master key of an open database.
+func (f keyFlags) keysOf(ctx context.Context, w world, s *storage.Store, do func(*admin.Keys) error) error {
+	master, err := f.load(ctx, s, func(_ slog.Level, text string) { w.say("usher: %s", text) })
+	if err != nil {
+		return err
+	}
+	return otherMaster(do(&admin.Keys{Store: s, Master: master}))
 }
 
 // keyView is a signing key as the world may see it.

@@ -66,6 +66,9 @@ func run(args []string, w world) int {
 		return w.fail(withHint(err))
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
+	if err := oneOffice(command); err != nil {
+		return w.fail(err)
+	}
 	if w.audit, err = w.openAudit(tree.AuditLog); err != nil {
 		return w.fail(err)
 	}

@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/usher-oauth/usher/admin"
 	"github.com/usher-oauth/usher/adminclient"
@@ -29,9 +32,7 @@ type userDesk interface {
 	Show(ctx context.Context, name string) (storage.User, error)
 	List(ctx context.Context) ([]storage.User, error)
 	SetPassword(ctx context.Context, name, password string) error
-	SetScopes(ctx context.Context, name string, scopes []string) error
-	Disable(ctx context.Context, name string) error
-	Enable(ctx context.Context, name string) error
+	Change(ctx context.Context, name string, change admin.UserChange) (storage.User, error)
 	Remove(ctx context.Context, name string) error
 }
 
@@ -40,8 +41,7 @@ type clientDesk interface {
 	Show(ctx context.Context, id string) (storage.Client, error)
 	List(ctx context.Context) ([]storage.Client, error)
 	RotateSecret(ctx context.Context, id, secret string, keepOld time.Duration) (storage.Client, string, error)
-	Disable(ctx context.Context, id string) error
-	Enable(ctx context.Context, id string) error
+	Change(ctx context.Context, id string, change admin.ClientChange) (storage.Client, error)
 	Remove(ctx context.Context, id string) error
 }
 
@@ -76,8 +76,8 @@ func (f officeFlags) in(ctx context.Context, create bool, pool *credentials.Pool
 		}
 		return do(o)
 	}
-	if f.TokenFile != "" {
-		return usagef("--token-file is for --server: name a server too, or leave it out")
+	if err := f.local(); err != nil {
+		return err
 	}
 	return f.use(ctx, create, func(s *storage.Store) error {
 		return do(office{
@@ -86,6 +86,45 @@ func (f officeFlags) in(ctx context.Context, create bool, pool *credentials.Pool
 			tokens:  &admin.Tokens{Store: s},
 		})
 	})
+}
+
+// local refuses what means nothing at a database.
+func (f officeFlags) local() error {
+	if f.TokenFile != "" {
+		return usagef("--token-file is for --server: name a server too, or leave it out")
+	}
+	return nil
+}
+
+// oneOffice refuses a command line that says in two ways where to work: whoever names a
+// database must not change what a variable names.
+func oneOffice(command *kong.Context) error {
+	server, stdin := flagValue(command, "server"), 0
+	for _, step := range command.Path {
+		if step.Flag == nil {
+			continue
+		}
+		switch name := step.Flag.Name; {
+		case server != "" && (name == "database" || name == "master-key-file"):
+			return usagef("--%s is of a database, and --server or USHER_SERVER names a server: leave one of them out", name)
+		case name == "token-file" && flagValue(command, name) == "-", name == "password-stdin", name == "secret-stdin":
+			stdin++
+		}
+	}
+	if stdin > 1 {
+		return usagef("the token and a secret can't both come from standard input: put one of them elsewhere")
+	}
+	return nil
+}
+
+// flagValue is what a flag of text has in the end, empty where the command has none.
+func flagValue(command *kong.Context, name string) string {
+	for _, flag := range command.Flags() {
+		if flag.Name == name {
+			return fmt.Sprint(flag.Target.Interface())
+		}
+	}
+	return ""
 }
 
 // remote is the office at the server.
@@ -129,7 +168,11 @@ func (f officeFlags) accessTokens() (adminclient.Tokens, error) {
 
 // readToken reads a token from a file, without white space around it.
 func readToken(path string) (string, error) {
-	text, err := os.ReadFile(path)
+	read := func() ([]byte, error) { return os.ReadFile(path) }
+	if path == "-" {
+		read = func() ([]byte, error) { return io.ReadAll(os.Stdin) }
+	}
+	text, err := read()
 	if err != nil {
 		return "", fmt.Errorf("reading the token: %w", err)
 	}
@@ -144,7 +187,7 @@ func checkServer(s string) error {
 		return usagef("--server: write it as https://HOST or https://HOST/PATH")
 	case u.User != nil:
 		return usagef("--server: take the user name and password out of the URL")
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && (!isLoopback(u.Hostname()) || strings.HasSuffix(u.Hostname(), ".localhost")):
 		return fmt.Errorf("--server %q: tokens and passwords would travel in the clear: use https", s)
 	}
 	return nil
@@ -165,7 +208,12 @@ func (f keyOffice) in(ctx context.Context, w world, do func(keyDesk) error) erro
 		}
 		return do(o.keys)
 	}
-	return keyFlags{f.databaseFlag, f.masterFlag}.withKeys(ctx, w, false, func(ks *admin.Keys) error { return do(keysHere{ks}) })
+	if err := f.local(); err != nil {
+		return err
+	}
+	return f.use(ctx, false, func(s *storage.Store) error {
+		return keyFlags{f.databaseFlag, f.masterFlag}.keysOf(ctx, w, s, func(ks *admin.Keys) error { return do(keysHere{ks}) })
+	})
 }
 
 // keysHere are the keys of a database. A key that was just made is shown as List

@@ -31,12 +31,9 @@ type oneUser struct {
 }
 
 // change makes a change and tells what the user is like then.
-func (c *oneUser) change(ctx context.Context, w world, change func(userDesk) error, done string) error {
+func (c *oneUser) change(ctx context.Context, w world, change admin.UserChange, done string) error {
 	return c.in(ctx, false, nil, func(o office) error {
-		if err := change(o.users); err != nil {
-			return err
-		}
-		u, err := o.users.Show(ctx, c.Name)
+		u, err := o.users.Change(ctx, c.Name, change)
 		if err != nil {
 			return err
 		}
@@ -132,7 +129,7 @@ func (c *userSetScopes) Run(ctx context.Context, w world) error {
 	if err != nil {
 		return err
 	}
-	return c.change(ctx, w, func(users userDesk) error { return users.SetScopes(ctx, c.Name, scopes) },
+	return c.change(ctx, w, admin.UserChange{Scopes: append([]string{}, scopes...)},
 		"may be granted: "+words(scopes))
 }
 
@@ -140,7 +137,7 @@ func (c *userSetScopes) Run(ctx context.Context, w world) error {
 type userDisable struct{ oneUser }
 
 func (c *userDisable) Run(ctx context.Context, w world) error {
-	return c.change(ctx, w, func(users userDesk) error { return users.Disable(ctx, c.Name) },
+	return c.change(ctx, w, admin.UserChange{Disabled: new(true)},
 		"disabled, every session and token has ended")
 }
 
@@ -148,7 +145,7 @@ func (c *userDisable) Run(ctx context.Context, w world) error {
 type userEnable struct{ oneUser }
 
 func (c *userEnable) Run(ctx context.Context, w world) error {
-	return c.change(ctx, w, func(users userDesk) error { return users.Enable(ctx, c.Name) },
+	return c.change(ctx, w, admin.UserChange{Disabled: new(false)},
 		"enabled, may log in again")
 }
 
