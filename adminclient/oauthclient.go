@@ -3,7 +3,6 @@ package adminclient
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -60,23 +59,14 @@ func (c Clients) Show(ctx context.Context, id string) (storage.Client, error) {
 // List is [admin.Clients.List].
 func (c Clients) List(ctx context.Context) ([]storage.Client, error) {
 	var all []storage.Client
-	for after := ""; ; {
-		var page adminapi.Clients
-		if err := c.call(ctx, http.MethodGet, clientsPath+pageQuery(after), nil, &page); err != nil {
-			return nil, err
-		}
-		for _, client := range page.Clients {
+	err := pages(ctx, c.Client, clientsPath, func(p *adminapi.Clients) string {
+		for _, client := range p.Clients {
 			all = append(all, clientOf(client))
 		}
-		if page.Next == after && after != "" {
-			return nil, fmt.Errorf("%s is no usher: its list has no end", c.base)
-		}
-		if after = page.Next; after == "" {
-			break
-		}
-	}
+		return p.Next
+	})
 	slices.SortFunc(all, func(a, b storage.Client) int { return cmp.Compare(a.ID, b.ID) })
-	return all, nil
+	return all, err
 }
 
 // Change is [admin.Clients.Change].

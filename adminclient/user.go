@@ -3,11 +3,9 @@ package adminclient
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 
 	"github.com/usher-oauth/usher/admin"
 	"github.com/usher-oauth/usher/adminapi"
@@ -47,28 +45,15 @@ func (u Users) Show(ctx context.Context, name string) (storage.User, error) {
 // List is [admin.Users.List].
 func (u Users) List(ctx context.Context) ([]storage.User, error) {
 	var all []storage.User
-	for after := ""; ; {
-		var page adminapi.Users
-		if err := u.call(ctx, http.MethodGet, usersPath+pageQuery(after), nil, &page); err != nil {
-			return nil, err
-		}
-		for _, user := range page.Users {
+	err := pages(ctx, u.Client, usersPath, func(p *adminapi.Users) string {
+		for _, user := range p.Users {
 			all = append(all, userOf(user))
 		}
-		if page.Next == after && after != "" {
-			return nil, fmt.Errorf("%s is no usher: its list has no end", u.base)
-		}
-		if after = page.Next; after == "" {
-			break
-		}
-	}
+		return p.Next
+	})
 	// The pages come in the database's order.
 	slices.SortFunc(all, func(a, b storage.User) int { return cmp.Compare(a.Username, b.Username) })
-	return all, nil
-}
-
-func pageQuery(after string) string {
-	return "?" + url.Values{"limit": {strconv.Itoa(adminapi.MaxPage)}, "after": {after}}.Encode()
+	return all, err
 }
 
 // SetPassword is [admin.Users.SetPassword].

@@ -96,16 +96,21 @@ func (s *Store) Client(ctx context.Context, id string) (Client, error) {
 
 // Clients returns all clients, by id.
 func (s *Store) Clients(ctx context.Context) ([]Client, error) {
-	var clients []Client
-	err := s.read.each(ctx, func(rows *sql.Rows) error {
+	clients, err := s.clients(ctx, ``)
+	slices.SortFunc(clients, func(a, b Client) int { return strings.Compare(a.ID, b.ID) })
+	return clients, err
+}
+
+// clients is users, for clients.
+func (s *Store) clients(ctx context.Context, rest string, args ...any) (clients []Client, err error) {
+	err = s.read.each(ctx, func(rows *sql.Rows) error {
 		var r clientRow
 		if err := rows.Scan(r.dest()...); err != nil {
 			return err
 		}
 		clients = append(clients, r.client())
 		return nil
-	}, `SELECT `+clientColumns+` FROM clients`)
-	slices.SortFunc(clients, func(a, b Client) int { return strings.Compare(a.ID, b.ID) })
+	}, `SELECT `+clientColumns+` FROM clients`+rest, args...)
 	return clients, err
 }
 

@@ -9,30 +9,12 @@ import (
 // where that is empty. The order is the database's own, which is one order as long
 // as the database is the same, and need not be that of [Store.Users].
 func (s *Store) UsersAfter(ctx context.Context, after string, limit int) ([]User, error) {
-	var users []User
-	err := s.read.each(ctx, func(rows *sql.Rows) error {
-		var r userRow
-		if err := rows.Scan(r.dest()...); err != nil {
-			return err
-		}
-		users = append(users, r.user())
-		return nil
-	}, `SELECT `+userColumns+` FROM users WHERE username > $1 ORDER BY username LIMIT $2`, after, limit)
-	return users, err
+	return s.users(ctx, ` WHERE username > $1 ORDER BY username LIMIT $2`, after, limit)
 }
 
 // ClientsAfter is UsersAfter for clients, by id.
 func (s *Store) ClientsAfter(ctx context.Context, after string, limit int) ([]Client, error) {
-	var clients []Client
-	err := s.read.each(ctx, func(rows *sql.Rows) error {
-		var r clientRow
-		if err := rows.Scan(r.dest()...); err != nil {
-			return err
-		}
-		clients = append(clients, r.client())
-		return nil
-	}, `SELECT `+clientColumns+` FROM clients WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
-	return clients, err
+	return s.clients(ctx, ` WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
 }
 
 // Logins returns at most limit of a user's logins that live at now, by id, those

@@ -90,17 +90,22 @@ func userByName(ctx context.Context, q querier, username string) (User, error) {
 
 // Users returns all users, by name.
 func (s *Store) Users(ctx context.Context) ([]User, error) {
-	var users []User
-	err := s.read.each(ctx, func(rows *sql.Rows) error {
+	users, err := s.users(ctx, ``)
+	// Here, because engines order text differently.
+	slices.SortFunc(users, func(a, b User) int { return strings.Compare(a.Username, b.Username) })
+	return users, err
+}
+
+// users returns those that the rest of a query selects, in its order.
+func (s *Store) users(ctx context.Context, rest string, args ...any) (users []User, err error) {
+	err = s.read.each(ctx, func(rows *sql.Rows) error {
 		var r userRow
 		if err := rows.Scan(r.dest()...); err != nil {
 			return err
 		}
 		users = append(users, r.user())
 		return nil
-	}, `SELECT `+userColumns+` FROM users`)
-	// Here, because engines order text differently.
-	slices.SortFunc(users, func(a, b User) int { return strings.Compare(a.Username, b.Username) })
+	}, `SELECT `+userColumns+` FROM users`+rest, args...)
 	return users, err
 }
 
