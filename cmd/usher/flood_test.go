@@ -107,7 +107,7 @@ func (f *flood) open(rate float64, during time.Duration) float64 {
 // part at once; memory stays flat, other requests are answered, and afterwards the
 // server is as before.
 func TestSoakAFloodOfLoginsIsShed(t *testing.T) { // not in parallel: its rates are compared
-	cost, during, users := 8, 2*time.Second, 200
+	cost, during, users := 11, 2*time.Second, 200
 	soak := os.Getenv("USHER_SOAK_ROUNDS") != ""
 	if soak {
 		cost, during = 12, 30*time.Second
