@@ -10,11 +10,11 @@ import (
 	"github.com/gorilla/mux"
 )
 
-// dispatch hands each request to its route, in the first router that has one for it, and leaves the template of that in
-// r.Pattern for the log line. It asks the router for the match instead of
-// letting it serve, because a 405 must name the methods that would do (RFC
-// 9110, section 15.5.6), and because no handler here needs the two copies of
-// the request that carry a router's variables.
+// dispatch hands each request to its route, in the first router that has one for it,
+// and leaves the template of that in r.Pattern for the log line. It asks the router
+// for the match instead of letting it serve, because a 405 must name the methods that
+// would do (RFC 9110, section 15.5.6), and because no handler here needs the two
+// copies of the request that carry a router's variables.
 func (s *server) dispatch(routers ...*mux.Router) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, routes := range routers {

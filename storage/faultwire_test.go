@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -27,33 +26,13 @@ const (
 type wire struct {
 	*injector
 	hearing hearing
-	target  string
 	url     string
 }
 
 func newWire(t *testing.T, target string, i *injector, h hearing) *wire {
 	t.Helper()
-	u, err := url.Parse(target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	w := &wire{injector: i, hearing: h, target: u.Host}
-	u.Host = l.Addr().String()
-	w.url = u.String()
-	go func() {
-		for {
-			near, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go w.carry(near)
-		}
-	}()
+	w := &wire{injector: i, hearing: h}
+	w.url = between(t, target, w.carry)
 	return w
 }
 
@@ -73,12 +52,12 @@ type carried struct {
 	instead []byte
 }
 
-func (w *wire) carry(near net.Conn) {
+func (w *wire) carry(near net.Conn, host string) {
 	defer near.Close()
 	if w.gone() {
 		return
 	}
-	far, err := net.Dial("tcp", w.target)
+	far, err := net.Dial("tcp", host)
 	if err != nil {
 		return
 	}

@@ -20,6 +20,15 @@ type severing struct {
 
 func newSevering(t *testing.T, target string) *severing {
 	t.Helper()
+	s := &severing{}
+	s.url = between(t, target, s.forward)
+	return s
+}
+
+// between has carry see to each connection that is meant for the server of a URL, whose
+// host and port it is given too. It returns the URL by which to get here.
+func between(t *testing.T, target string, carry func(near net.Conn, host string)) string {
+	t.Helper()
 	u, err := url.Parse(target)
 	if err != nil {
 		t.Fatal(err)
@@ -29,19 +38,18 @@ func newSevering(t *testing.T, target string) *severing {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	s, host := &severing{}, u.Host
+	host := u.Host
 	u.Host = l.Addr().String()
-	s.url = u.String()
 	go func() {
 		for {
 			near, err := l.Accept()
 			if err != nil {
 				return
 			}
-			go s.forward(near, host)
+			go carry(near, host)
 		}
 	}()
-	return s
+	return u.String()
 }
 
 // sever ends the connection that the text passes next.
