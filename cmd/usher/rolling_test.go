@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -210,12 +211,23 @@ func startProxy(t *testing.T, front string, cmd *exec.Cmd) *testServer {
 	return s
 }
 
+// lastPort is the newest that freeAddress has given, less 20000.
+var lastPort atomic.Int32
+
+func init() { lastPort.Store(rand.Int32N(10_000)) }
+
+// freeAddress returns an address that a program may listen on later. Its port is beneath
+// those that a kernel gives to whoever asks for any, so that no other server, of the
+// many that tests start meanwhile, comes by it first.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", 20_000+lastPort.Add(1)%10_000)
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
