@@ -10,7 +10,7 @@ VULNCHECK   := $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # compute: it makes that eleven times as slow, and there is no goroutine in it to watch.
 RACE        := -race -gcflags=golang.org/x/crypto/blowfish=-race=false
 FUZZTIME    ?= 30s
-FUZZSLICE   ?= 6s
+FUZZSLICE   ?= 30s
 SOAK_ROUNDS ?= 100
 
 .PHONY: help
@@ -25,8 +25,7 @@ build: ## the binary, ./usher
 test: needs format ## everything that must pass before a change lands
 	$(GO) vet ./...
 	$(GO) mod tidy -diff
-	$(GO) test $(RACE) -shuffle=on ./...
-	@GO='$(GO)' RACE='$(RACE)' scripts/fuzz $(FUZZSLICE)
+	@GO='$(GO)' RACE='$(RACE)' scripts/beside 'nice -n 19 scripts/fuzz $(FUZZSLICE)' '$(GO) test $(RACE) -shuffle=on ./...'
 
 # The race detector needs a C compiler, the end-to-end tests bash, curl, a
 # PostgreSQL, the proxies that stand in front of several nodes, a browser, and what
