@@ -162,7 +162,7 @@ func (d *sqliteDB) single(ctx context.Context, query string, args ...any) (n int
 // process it is in: the wal-index, or else SQLite's own counter.
 func (d *sqliteDB) changed(ctx context.Context) (bool, error) {
 	if d.index != nil {
-		return d.index.changed()
+		return d.index.changed(), nil
 	}
 	d.watchMu.Lock()
 	defer d.watchMu.Unlock()
