@@ -1,7 +1,9 @@
 package handlers
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 
@@ -75,10 +77,12 @@ func (s *server) administered(route adminapi.Route) http.Handler {
 		if route.Body {
 			// Before the token is checked: whoever loses it while the body trickles in
 			// must not get the change through.
-			if _, err := readBody(w, r); err != nil {
+			body, err := readBody(w, r)
+			if err != nil {
 				s.fail(w, r, err)
 				return
 			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
 		}
 		behind.ServeHTTP(w, r)
 		if record.Outcome == "" && record.Event != "" { // the guard answered

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -31,14 +30,13 @@ func limitBodyTime(w http.ResponseWriter, r *http.Request) error {
 	return setReadDeadline(w, time.Now().Add(bodyTime))
 }
 
-// readBody reads the whole body before any work is done, and lets r be read
-// again from the start.
+// readBody reads the whole body before any work is done.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > maxBody {
 		w.Header().Set("Connection", "close") // rather than take in the rest
 		return nil, errBodyTooLarge
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := readAll(w, r)
 	if err != nil {
 		w.Header().Set("Connection", "close")
 		var large *http.MaxBytesError
@@ -57,8 +55,16 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err := setReadDeadline(w, time.Time{}); err != nil {
 		return nil, err
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
 	return body, nil
+}
+
+func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength < 0 { // not known
+		return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	}
+	body := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, body)
+	return body, err
 }
 
 // setReadDeadline ends reading from the client at t. A connection that has no

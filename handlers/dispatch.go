@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -16,7 +17,13 @@ import (
 // would do (RFC 9110, section 15.5.6), and because no handler here needs the two
 // copies of the request that carry a router's variables.
 func (s *server) dispatch(routers ...*mux.Router) http.Handler {
+	literal := literalRoutes(routers)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h, found := literal[place{r.Method, r.URL.Path}]; found && r.URL.RawPath == "" {
+			r.Pattern = r.URL.Path
+			h.ServeHTTP(w, r)
+			return
+		}
 		for _, routes := range routers {
 			var match mux.RouteMatch
 			switch {
@@ -38,6 +45,33 @@ func (s *server) dispatch(routers ...*mux.Router) http.Handler {
 		}
 		s.fail(w, r, errNoRoute)
 	})
+}
+
+// place is what a request asks for.
+type place struct{ method, path string }
+
+// literalRoutes are the handlers of the routes with no name in their path. The routers
+// would try one pattern after the other.
+func literalRoutes(routers []*mux.Router) map[place]http.Handler {
+	found := make(map[place]http.Handler)
+	for _, routes := range routers {
+		// The walk ends with the routes; visit itself never fails.
+		_ = routes.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {
+			pattern, err := route.GetPathRegexp()
+			methods, _ := route.GetMethods() // no methods, no route that is literal
+			path := routeTemplate(route)
+			if err != nil || pattern != "^"+regexp.QuoteMeta(path)+"$" {
+				return nil // a name in it, or a prefix
+			}
+			for _, method := range methods {
+				if at := (place{method, path}); found[at] == nil {
+					found[at] = route.GetHandler()
+				}
+			}
+			return nil
+		})
+	}
+	return found
 }
 
 // setNames gives r what stands in the path for the names in a template. All templates

@@ -79,7 +79,7 @@ type server struct {
 	gate      gate               // of what lies beneath /admin/
 	metrics   *metrics
 	admission *admission
-	header    http.Header         // stands on every answer, see standingHeader
+	header    []standing          // on every answer
 	challenge string              // WWW-Authenticate of the guard
 	metadata  map[string]document // by path
 	openAPI   openAPI

@@ -35,6 +35,9 @@ func (s *server) introspect(w http.ResponseWriter, r *http.Request) error {
 // if it names both (RFC 9110, section 12.5.1). A range such as */* is content with
 // JSON, which is what every caller of RFC 7662 understands.
 func wantsSigned(accept []string) bool {
+	if len(accept) == 0 {
+		return false
+	}
 	w := weights(accept)
 	return w[contentSignedIntrospection] > 0 && w[contentSignedIntrospection] >= w[contentJSON]
 }

@@ -2,8 +2,10 @@ package handlers
 
 import (
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +23,7 @@ type metrics struct {
 	inFlight prometheus.Gauge
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
+	series   atomic.Pointer[map[seriesLabels]series] // those of requests and duration that were used
 	shed     *prometheus.CounterVec
 	issued   *prometheus.CounterVec
 	refused  *prometheus.CounterVec
@@ -62,6 +65,7 @@ func newMetrics(version string, hashing func() credentials.PoolStats, figures fu
 			Help: "Used refresh tokens that came again and ended their session.",
 		}),
 	}
+	m.series.Store(&map[seriesLabels]series{})
 	m.registry.MustRegister(m.inFlight, m.requests, m.duration, m.shed, m.issued, m.refused, m.reused, buildInfo(version),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -87,9 +91,34 @@ func (m *metrics) count(route, method string, status int, took time.Duration) {
 	if route == "" {
 		route = "none" // an empty label is no label, and graphs have no name for it
 	}
-	method, class := knownMethod(method), statusClass(status)
-	m.requests.WithLabelValues(route, method, class).Inc()
-	m.duration.WithLabelValues(route, method, class).Observe(took.Seconds())
+	of := m.of(seriesLabels{route, knownMethod(method), statusClass(status)})
+	of.requests.Inc()
+	of.duration.Observe(took.Seconds())
+}
+
+// seriesLabels are the labels of what is counted of requests.
+type seriesLabels struct{ route, method, status string }
+
+type series struct {
+	requests prometheus.Counter
+	duration prometheus.Observer
+}
+
+// of returns what counts requests with these labels. To find it in the vectors takes
+// several times as long.
+func (m *metrics) of(labels seriesLabels) series {
+	for {
+		known := m.series.Load()
+		if s, found := (*known)[labels]; found {
+			return s
+		}
+		more := maps.Clone(*known)
+		more[labels] = series{
+			m.requests.WithLabelValues(labels.route, labels.method, labels.status),
+			m.duration.WithLabelValues(labels.route, labels.method, labels.status),
+		}
+		m.series.CompareAndSwap(known, &more)
+	}
 }
 
 // event counts what a request was about. The labels are the clients that exist.

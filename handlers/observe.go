@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -24,17 +23,24 @@ func requestID(w http.ResponseWriter) string {
 // standingHeader is what stands on every answer until a handler knows better.
 // Tokens and profiles must not be kept (RFC 6749, section 5.1), so whatever may
 // be kept says so itself.
-func standingHeader(https bool) http.Header {
-	h := http.Header{}
-	h.Set("Cache-Control", "no-store")
-	h.Set("Pragma", "no-cache")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
-	if https {
-		h.Set("Strict-Transport-Security", "max-age=31536000")
+func standingHeader(https bool) []standing {
+	all := []standing{
+		{"Cache-Control", []string{"no-store"}},
+		{"Pragma", []string{"no-cache"}},
+		{"Content-Security-Policy", []string{"default-src 'none'; frame-ancestors 'none'"}},
+		{"Referrer-Policy", []string{"no-referrer"}},
+		{"X-Content-Type-Options", []string{"nosniff"}},
 	}
-	return h
+	if https {
+		all = append(all, standing{"Strict-Transport-Security", []string{"max-age=31536000"}})
+	}
+	return all
+}
+
+// standing is a field of an answer's header. All answers share the value.
+type standing struct {
+	name  string // as http.Header has it
+	value []string
 }
 
 // observe is the outermost of all: it names each request, sees to it that it is
@@ -43,9 +49,12 @@ func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		a := &answer{ResponseWriter: w}
-		maps.Copy(a.Header(), s.header)
+		h := w.Header()
+		for _, field := range s.header {
+			h[field.name] = field.value[:1:1]
+		}
 		id := rand.Text()
-		a.Header().Set(requestIDHeader, id)
+		h[requestIDHeader] = []string{id}
 		record := &audit.Record{Request: id}
 		r = r.WithContext(audit.With(r.Context(), record))
 		s.metrics.inFlight.Inc()

@@ -30,10 +30,11 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) error {
 // readRequest reads a form, the client that sent it and the address it came from,
 // as the three endpoints for clients take them.
 func (s *server) readRequest(w http.ResponseWriter, r *http.Request) (*provider.Request, error) {
-	if _, err := readBody(w, r); err != nil {
+	body, err := readBody(w, r)
+	if err != nil {
 		return nil, err
 	}
-	req, err := provider.ReadRequest(r)
+	req, err := provider.ReadRequest(r, body)
 	if err != nil {
 		return nil, err
 	}

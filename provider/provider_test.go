@@ -170,12 +170,12 @@ func values(pairs ...string) url.Values {
 
 func request(t testing.TB, form url.Values, basic ...string) *provider.Request {
 	t.Helper()
-	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(form.Encode()))
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if len(basic) == 2 {
 		r.SetBasicAuth(basic[0], basic[1])
 	}
-	parsed, err := provider.ReadRequest(r)
+	parsed, err := provider.ReadRequest(r, []byte(form.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,6 @@
 package provider
 
 import (
-	"errors"
-	"io"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -56,28 +54,15 @@ func (r *Request) get(name string) string { return r.form.Get(name) }
 // ByPassword reports whether the request asks for tokens by a password.
 func (r *Request) ByPassword() bool { return r.get("grant_type") == grantPassword }
 
-// ReadRequest reads an OAuth form request: one form in the body, each parameter
-// once (RFC 6749 §3.2), none of them in the query, client credentials in one way
-// (§2.3). What breaks these rules is a [Problem]; r.Body should be bounded, and
-// its [http.MaxBytesError] becomes a 413.
-func ReadRequest(r *http.Request) (*Request, error) {
-	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != formType {
+// ReadRequest reads an OAuth form request whose body was read: one form in the body,
+// each parameter once (RFC 6749 §3.2), none of them in the query, client credentials in
+// one way (§2.3). What breaks these rules is a [Problem].
+func ReadRequest(r *http.Request, body []byte) (*Request, error) {
+	if !isForm(r.Header.Get("Content-Type")) {
 		return nil, invalidRequest("The Content-Type must be %s.", formType)
 	}
 	if err := refuseQuery(r.URL.RawQuery); err != nil {
 		return nil, err
-	}
-	body, err := io.ReadAll(r.Body)
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return nil, &Problem{
-			Status: http.StatusRequestEntityTooLarge, Code: codeInvalidRequest,
-			Description: "The request body is too large.", cause: err,
-		}
-	}
-	if err != nil {
-		p := invalidRequest("The request body could not be read.")
-		p.cause = err
-		return nil, p
 	}
 	form, err := parseForm(string(body))
 	if err != nil {
@@ -88,6 +73,14 @@ func ReadRequest(r *http.Request) (*Request, error) {
 		return nil, err
 	}
 	return &Request{form: form, client: client}, nil
+}
+
+func isForm(contentType string) bool {
+	if contentType == formType { // as most send it
+		return true
+	}
+	t, _, err := mime.ParseMediaType(contentType)
+	return err == nil && t == formType
 }
 
 // refuseQuery keeps passwords and tokens out of URLs, which end up in logs and

@@ -49,10 +49,10 @@ func TestReadRequestRefuses(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			r := httptest.NewRequest(http.MethodPost, tt.target, strings.NewReader(tt.body))
+			r := httptest.NewRequest(http.MethodPost, tt.target, nil)
 			r.Header.Set("Content-Type", tt.contentType)
 			r.Header["Authorization"] = tt.authorization
-			_, err := provider.ReadRequest(r)
+			_, err := provider.ReadRequest(r, []byte(tt.body))
 			p := wantProblem(t, err, tt.status, tt.code)
 			if p.Description == "" {
 				t.Error("the problem does not say what is wrong")
@@ -75,23 +75,13 @@ func TestReadRequestAccepts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			req := httptest.NewRequest(http.MethodPost, r.target, strings.NewReader(r.body))
+			req := httptest.NewRequest(http.MethodPost, r.target, nil)
 			req.Header.Set("Content-Type", r.contentType)
-			if _, err := provider.ReadRequest(req); err != nil {
+			if _, err := provider.ReadRequest(req, []byte(r.body)); err != nil {
 				t.Errorf("got %v, want no error", err)
 			}
 		})
 	}
-}
-
-func TestABodyBeyondItsBoundIs413(t *testing.T) {
-	t.Parallel()
-	w := httptest.NewRecorder()
-	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("password="+strings.Repeat("x", 100)))
-	r.Header.Set("Content-Type", formType)
-	r.Body = http.MaxBytesReader(w, r.Body, 50)
-	_, err := provider.ReadRequest(r)
-	wantProblem(t, err, 413, "invalid_request")
 }
 
 func TestARequestDoesNotPrintItsSecrets(t *testing.T) {
@@ -112,13 +102,13 @@ func FuzzReadRequest(f *testing.F) {
 	f.Add("/token?token=1", formType, "scope=&scope=a", "Basic Og==")
 	f.Add("/", formType+"; charset=utf-8", "%00=%ff&client_id=%2B", "Basic YTpi")
 	f.Fuzz(func(t *testing.T, target, contentType, body, authorization string) {
-		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
 		_, r.URL.RawQuery, _ = strings.Cut(target, "?")
 		r.Header.Set("Content-Type", contentType)
 		if authorization != "" {
 			r.Header.Set("Authorization", authorization)
 		}
-		parsed, err := provider.ReadRequest(r)
+		parsed, err := provider.ReadRequest(r, []byte(body))
 		if err == nil {
 			if parsed == nil {
 				t.Fatal("no request and no error")
@@ -137,10 +127,10 @@ func FuzzBasic(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, header string) {
-		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("grant_type=password"))
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
 		r.Header.Set("Content-Type", formType)
 		r.Header["Authorization"] = []string{header}
-		_, err := provider.ReadRequest(r)
+		_, err := provider.ReadRequest(r, []byte("grant_type=password"))
 		var p *provider.Problem
 		if err != nil && (!errors.As(err, &p) || p.Status != 401 || !p.Challenge) {
 			t.Fatalf("%q: got %v, want a 401 with a challenge", header, err)
