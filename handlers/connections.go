@@ -1,7 +1,7 @@
 package handlers
 
 import (
-	"container/list"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -12,7 +12,8 @@ import (
 // request is closed for a new one; where none waits, new ones stay in the kernel's
 // queue.
 func Limit(srv *http.Server, l net.Listener, limit int) net.Listener {
-	c := &connections{Listener: l, limit: limit, places: make(map[net.Conn]*list.Element)}
+	c := &connections{Listener: l, limit: limit}
+	c.idle.before, c.idle.after = &c.idle, &c.idle
 	c.changed.L = &c.mu
 	srv.ConnState = c.state
 	return c
@@ -24,23 +25,30 @@ type connections struct {
 	limit int
 
 	mu      sync.Mutex
-	changed sync.Cond // count, idle or closed is; on mu
-	count   int       // accepted and not yet ended
-	idle    list.List // of net.Conn, the longest first
-	places  map[net.Conn]*list.Element
+	changed sync.Cond  // count, idle or closed is; on mu
+	count   int        // accepted and not yet ended
+	idle    connection // begins and ends the ring of those that wait, the longest first
 	closed  bool
+}
+
+// connection has its place among those that wait in itself: it comes and goes with
+// each request.
+type connection struct {
+	net.Conn
+	before, after *connection // nil where it does not wait; its server's mu is held
 }
 
 // Accept waits for a place, then for a connection.
 func (c *connections) Accept() (net.Conn, error) {
 	c.room()
 	conn, err := c.Listener.Accept()
-	if err == nil {
-		c.mu.Lock()
-		c.count++
-		c.mu.Unlock()
+	if err != nil {
+		return nil, err
 	}
-	return conn, err
+	c.mu.Lock()
+	c.count++
+	c.mu.Unlock()
+	return &connection{Conn: conn}, nil
 }
 
 // room returns once there is a place for one more, or none is needed any more.
@@ -48,10 +56,9 @@ func (c *connections) room() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.count >= c.limit && !c.closed {
-		if longest := c.idle.Front(); longest != nil {
-			conn := longest.Value.(net.Conn)
-			c.busy(conn)
-			go conn.Close() // may say goodbye first; whoever serves it learns that it ended
+		if longest := c.idle.after; longest != &c.idle {
+			longest.leave()
+			go longest.Close() // may say goodbye first; whoever serves it learns that it ended
 		}
 		c.changed.Wait()
 	}
@@ -68,12 +75,17 @@ func (c *connections) Close() error {
 
 // state is called by net/http, with the last state of each connection once.
 func (c *connections) state(conn net.Conn, state http.ConnState) {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	accepted := conn.(*connection) // nothing else was served
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.busy(conn)
+	accepted.leave()
 	switch state {
 	case http.StateIdle:
-		c.places[conn] = c.idle.PushBack(conn)
+		accepted.before, accepted.after = c.idle.before, &c.idle
+		accepted.before.after, accepted.after.before = accepted, accepted
 	case http.StateClosed, http.StateHijacked:
 		c.count--
 	default:
@@ -82,10 +94,11 @@ func (c *connections) state(conn net.Conn, state http.ConnState) {
 	c.changed.Signal()
 }
 
-// busy takes a connection from among those that wait. c.mu is held.
-func (c *connections) busy(conn net.Conn) {
-	if place, waits := c.places[conn]; waits {
-		c.idle.Remove(place)
-		delete(c.places, conn)
+// leave takes a connection from among those that wait.
+func (c *connection) leave() {
+	if c.after == nil {
+		return
 	}
+	c.before.after, c.after.before = c.after, c.before
+	c.before, c.after = nil, nil
 }
