@@ -15,13 +15,22 @@ type document struct {
 	contentType string
 	etag        string // quoted, as RFC 9110, section 8.8.3 wants it
 	caching     string // Cache-Control
+	header      []standing
 }
 
 // newDocument returns the document with that body.
 func newDocument(contentType string, body []byte, caching string) document {
 	sum := sha256.Sum256(body)
 	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-	return document{body: body, contentType: contentType, etag: etag, caching: caching}
+	return newTagged(contentType, body, etag, caching)
+}
+
+// newTagged returns the document with that entity tag.
+func newTagged(contentType string, body []byte, etag, caching string) document {
+	return document{body, contentType, etag, caching, []standing{
+		{"Cache-Control", []string{caching}},
+		{"Etag", []string{etag}},
+	}}
 }
 
 // newJSON encodes v once, for all requests.
@@ -36,9 +45,8 @@ func newJSON(v any, caching string) (document, error) {
 // ServeHTTP answers 304 to a client that has the document already.
 func (d document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("Cache-Control", d.caching)
-	h.Set("ETag", d.etag)
-	h.Del("Pragma")
+	stand(h, d.header)
+	delete(h, "Pragma")
 	if matches(r.Header.Values("If-None-Match"), d.etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
@@ -51,6 +59,9 @@ func (d document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // is enough, although tags may contain them: none can contain quotes, and so
 // none of the pieces can be mistaken for etag.
 func matches(ifNoneMatch []string, etag string) bool {
+	if len(ifNoneMatch) == 0 {
+		return false
+	}
 	for tag := range strings.SplitSeq(strings.Join(ifNoneMatch, ","), ",") {
 		tag = strings.TrimSpace(tag)
 		if tag == "*" || strings.TrimPrefix(tag, "W/") == etag {

@@ -158,7 +158,7 @@ func write(w http.ResponseWriter, status int, body []byte) {
 // writeAs sends a body. That a client did not stay to read it is seen by nobody,
 // so the error of Write is dropped.
 func writeAs(w http.ResponseWriter, contentType string, status int, body []byte) {
-	w.Header().Set("Content-Type", contentType)
+	w.Header()["Content-Type"] = []string{contentType}
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/gorilla/mux"
 
@@ -72,7 +73,7 @@ type Handlers struct {
 	Admin  http.Handler // for operators: metrics, health and profiles
 }
 
-// server is the state that requests share; it does not change after New.
+// server is the state that requests share; but for counts and the key set it does not change after New.
 type server struct {
 	Config
 	guard     *resource.Resource // of the bearer resources
@@ -83,6 +84,7 @@ type server struct {
 	challenge string              // WWW-Authenticate of the guard
 	metadata  map[string]document // by path
 	openAPI   openAPI
+	keySet    atomic.Pointer[keySet]
 	docs      http.Handler
 }
 

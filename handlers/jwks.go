@@ -14,7 +14,18 @@ func (s *server) jwks(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("publishing keys: %w", err)
 	}
-	caching := fmt.Sprintf("public, max-age=%d", d.MaxAge/time.Second)
-	document{body: d.JSON, contentType: contentJSON, etag: d.ETag, caching: caching}.ServeHTTP(w, r)
+	last := s.keySet.Load()
+	if last == nil || last.etag != d.ETag || last.maxAge != d.MaxAge {
+		caching := fmt.Sprintf("public, max-age=%d", d.MaxAge/time.Second)
+		last = &keySet{newTagged(contentJSON, d.JSON, d.ETag, caching), d.MaxAge}
+		s.keySet.Store(last)
+	}
+	last.ServeHTTP(w, r)
 	return nil
+}
+
+// keySet is the key set as it was last published.
+type keySet struct {
+	document
+	maxAge time.Duration
 }

@@ -43,6 +43,12 @@ type standing struct {
 	value []string
 }
 
+func stand(h http.Header, fields []standing) {
+	for _, f := range fields {
+		h[f.name] = f.value[:1:1] // whoever adds another value does so in a copy
+	}
+}
+
 // observe is the outermost of all: it names each request, sees to it that it is
 // answered whatever happens inside, and tells log and metrics.
 func (s *server) observe(next http.Handler) http.Handler {
@@ -50,9 +56,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 		start := time.Now()
 		a := &answer{ResponseWriter: w}
 		h := w.Header()
-		for _, field := range s.header {
-			h[field.name] = field.value[:1:1]
-		}
+		stand(h, s.header)
 		id := rand.Text()
 		h[requestIDHeader] = []string{id}
 		record := &audit.Record{Request: id}
@@ -61,7 +65,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 		defer func() {
 			aborted := s.rescue(a, r, recover())
 			s.metrics.inFlight.Dec()
-			s.record(a, r, record, time.Since(start))
+			s.record(a, r, record, start, time.Now())
 			if aborted {
 				panic(http.ErrAbortHandler)
 			}
@@ -106,7 +110,8 @@ func (s *server) rescue(a *answer, r *http.Request, v any) (abort bool) {
 // record writes the log line of a request and its audit record, and counts it. The
 // line has the route, not the path, and neither query nor body: those may hold
 // secrets.
-func (s *server) record(a *answer, r *http.Request, record *audit.Record, took time.Duration) {
+func (s *server) record(a *answer, r *http.Request, record *audit.Record, began, ended time.Time) {
+	took := ended.Sub(began)
 	s.metrics.count(r.Pattern, r.Method, a.code(), took)
 	s.metrics.event(record)
 	level := slog.LevelInfo
@@ -118,7 +123,7 @@ func (s *server) record(a *answer, r *http.Request, record *audit.Record, took t
 	if logged || s.Audit != nil {
 		record.Address = s.client(r).String()
 	}
-	s.Audit.Write(time.Now(), record)
+	s.Audit.Write(ended, record)
 	if !logged {
 		return
 	}
