@@ -57,15 +57,16 @@ func (s *server) observe(next http.Handler) http.Handler {
 		a := &answer{ResponseWriter: w}
 		h := w.Header()
 		stand(h, s.header)
-		id := rand.Text()
-		h[requestIDHeader] = []string{id}
-		record := &audit.Record{Request: id}
+		a.id[0] = rand.Text()
+		h[requestIDHeader] = a.id[:]
+		record := &a.record
+		record.Request = a.id[0]
 		r = r.WithContext(audit.With(r.Context(), record))
 		s.metrics.inFlight.Inc()
 		defer func() {
 			aborted := s.rescue(a, r, recover())
 			s.metrics.inFlight.Dec()
-			s.record(a, r, record, start, time.Now())
+			s.record(a, r, start, time.Now())
 			if aborted {
 				panic(http.ErrAbortHandler)
 			}
@@ -110,8 +111,8 @@ func (s *server) rescue(a *answer, r *http.Request, v any) (abort bool) {
 // record writes the log line of a request and its audit record, and counts it. The
 // line has the route, not the path, and neither query nor body: those may hold
 // secrets.
-func (s *server) record(a *answer, r *http.Request, record *audit.Record, began, ended time.Time) {
-	took := ended.Sub(began)
+func (s *server) record(a *answer, r *http.Request, began, ended time.Time) {
+	record, took := &a.record, ended.Sub(began)
 	s.metrics.count(r.Pattern, r.Method, a.code(), took)
 	s.metrics.event(record)
 	level := slog.LevelInfo
@@ -140,11 +141,14 @@ func (s *server) record(a *answer, r *http.Request, record *audit.Record, began,
 	s.Log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
-// answer is a ResponseWriter that remembers what was sent through it.
+// answer is a ResponseWriter that remembers what was sent through it, and for which
+// request.
 type answer struct {
 	http.ResponseWriter
 	status int   // 0 until the headers are out
 	bytes  int64 // of the body
+	id     [1]string
+	record audit.Record
 }
 
 func (a *answer) WriteHeader(status int) {
