@@ -11,7 +11,7 @@ type UserChange struct {
 	Email    *string
 	FullName *string
 	Scopes   []string // living sessions narrow at their next refresh
-	Disabled *bool    // true ends every session and token, as Disable does
+	Disabled *bool    // true ends every session and token for good
 }
 
 // Change changes a user, all of it or nothing, and returns the user as stored. Of two
@@ -44,7 +44,7 @@ type ClientChange struct {
 	DefaultScopes []string
 	Audiences     []string
 	Introspect    *bool
-	Disabled      *bool // true ends every session and token, as Disable does
+	Disabled      *bool // true ends every session and token for good
 }
 
 // Change is Change of [Users], for clients. The client must obey the rules of Add

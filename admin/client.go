@@ -133,16 +133,6 @@ func (c *Clients) List(ctx context.Context) ([]storage.Client, error) {
 	return list, nil
 }
 
-// Disable keeps a client out, and ends every session and token it was issued.
-func (c *Clients) Disable(ctx context.Context, id string) error {
-	return about("disabling", "client", id, named(ctx, id, c.Store.DisableClient))
-}
-
-// Enable lets a disabled client work again. What disabling ended stays ended.
-func (c *Clients) Enable(ctx context.Context, id string) error {
-	return about("enabling", "client", id, named(ctx, id, c.Store.EnableClient))
-}
-
 // Remove deletes a client, and ends every session and token it was issued.
 func (c *Clients) Remove(ctx context.Context, id string) error {
 	return about("removing", "client", id, named(ctx, id, c.Store.RemoveClient))

@@ -222,13 +222,13 @@ func TestClientLife(t *testing.T) {
 	app, other := addClient(t, users.Store, "app"), addClient(t, users.Store, "other")
 	old, bystander := login(t, users.Store, ann, app), login(t, users.Store, ann, other)
 
-	if err := clients.Disable(t.Context(), "app"); err != nil {
-		t.Fatal(err)
+	if got, err := clients.Change(t.Context(), "app", admin.ClientChange{Disabled: new(true)}); err != nil || !got.Disabled {
+		t.Errorf("disabled: got %+v, %v, want Disabled", got, err)
 	}
 	if got, err := clients.Show(t.Context(), "app"); err != nil || !got.Disabled {
 		t.Errorf("disabled: got %+v, %v, want Disabled", got, err)
 	}
-	if err := clients.Enable(t.Context(), "app"); err != nil {
+	if _, err := clients.Change(t.Context(), "app", admin.ClientChange{Disabled: new(false)}); err != nil {
 		t.Fatal(err)
 	}
 	app, err := clients.Show(t.Context(), "app")
@@ -256,11 +256,11 @@ func TestUnknownClient(t *testing.T) {
 	t.Parallel()
 	clients := newClients(t)
 	tokens := &admin.Tokens{Store: clients.Store}
+	_, changed := clients.Change(t.Context(), "app", admin.ClientChange{Disabled: new(true)})
 	for name, err := range map[string]error{
-		"disable": clients.Disable(t.Context(), "app"),
-		"enable":  clients.Enable(t.Context(), "app"),
-		"remove":  clients.Remove(t.Context(), "app"),
-		"revoke":  tokens.RevokeClient(t.Context(), "app"),
+		"change": changed,
+		"remove": clients.Remove(t.Context(), "app"),
+		"revoke": tokens.RevokeClient(t.Context(), "app"),
 	} {
 		if !errors.Is(err, storage.ErrNotFound) || err.Error() != `no client "app"` {
 			t.Errorf("%s: got %v, want ErrNotFound in words", name, err)

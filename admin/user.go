@@ -90,27 +90,6 @@ func (u *Users) SetPassword(ctx context.Context, name, password string) error {
 	return about("setting the password of", "user", user.Username, err)
 }
 
-// SetScopes replaces what a user may be granted. Sessions that live narrow at
-// their next refresh.
-func (u *Users) SetScopes(ctx context.Context, name string, scopes []string) error {
-	if err := checkScopes(scopes); err != nil {
-		return err
-	}
-	return u.named(name, "setting the scopes of", func(name string) error {
-		return u.Store.SetUserScopes(ctx, name, scopes)
-	})
-}
-
-// Disable keeps a user out, and ends every session and token of the user.
-func (u *Users) Disable(ctx context.Context, name string) error {
-	return u.named(name, "disabling", func(name string) error { return u.Store.DisableUser(ctx, name) })
-}
-
-// Enable lets a disabled user log in again. What disabling ended stays ended.
-func (u *Users) Enable(ctx context.Context, name string) error {
-	return u.named(name, "enabling", func(name string) error { return u.Store.EnableUser(ctx, name) })
-}
-
 // Remove deletes a user, and ends every session and token of the user.
 func (u *Users) Remove(ctx context.Context, name string) error {
 	return u.named(name, "removing", func(name string) error { return u.Store.RemoveUser(ctx, name) })

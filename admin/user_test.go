@@ -82,16 +82,23 @@ func TestUserScopes(t *testing.T) {
 	if err != nil || len(none.Scopes) != 0 {
 		t.Errorf("added with an empty list: got %q, %v, want no scopes", none.Scopes, err)
 	}
-	if err := users.SetScopes(t.Context(), "Ann", []string{"profile", "orders:read"}); err != nil {
+	if err := changeUser(t, users, "Ann", admin.UserChange{Scopes: []string{"profile", "orders:read"}}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := users.Show(t.Context(), "ann")
 	if diff := cmp.Diff([]string{"profile", "orders:read"}, got.Scopes); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	if err := users.SetScopes(t.Context(), "ann", []string{"a b"}); !errors.Is(err, scope.ErrMalformed) {
+	if err := changeUser(t, users, "ann", admin.UserChange{Scopes: []string{"a b"}}); !errors.Is(err, scope.ErrMalformed) {
 		t.Errorf("two scopes in one: got %v, want ErrMalformed", err)
 	}
+}
+
+var disable, enable = admin.UserChange{Disabled: new(true)}, admin.UserChange{Disabled: new(false)}
+
+func changeUser(t *testing.T, users *admin.Users, name string, c admin.UserChange) error {
+	_, err := users.Change(t.Context(), name, c)
+	return err
 }
 
 // Contract of a user's life: what ends sessions, and what brings none back.
@@ -103,9 +110,9 @@ func TestChangesThatEndSessions(t *testing.T) {
 		lives bool
 	}{
 		{"set password", func(t *testing.T, u *admin.Users) error { return u.SetPassword(t.Context(), "Ann", "marlin-42") }, false},
-		{"disable", func(t *testing.T, u *admin.Users) error { return u.Disable(t.Context(), "Ann") }, false},
+		{"disable", func(t *testing.T, u *admin.Users) error { return changeUser(t, u, "Ann", disable) }, false},
 		{"disable and enable", func(t *testing.T, u *admin.Users) error {
-			return errors.Join(u.Disable(t.Context(), "Ann"), u.Enable(t.Context(), "Ann"))
+			return errors.Join(changeUser(t, u, "Ann", disable), changeUser(t, u, "Ann", enable))
 		}, false},
 		{"remove", func(t *testing.T, u *admin.Users) error { return u.Remove(t.Context(), "Ann") }, false},
 		{"revoke", func(t *testing.T, u *admin.Users) error {
@@ -115,9 +122,9 @@ func TestChangesThatEndSessions(t *testing.T) {
 			return (&admin.Tokens{Store: u.Store}).RevokeClient(t.Context(), "app")
 		}, false},
 		{"set scopes", func(t *testing.T, u *admin.Users) error {
-			return u.SetScopes(t.Context(), "Ann", []string{"profile"})
+			return changeUser(t, u, "Ann", admin.UserChange{Scopes: []string{"profile"}})
 		}, true},
-		{"enable", func(t *testing.T, u *admin.Users) error { return u.Enable(t.Context(), "Ann") }, true},
+		{"enable", func(t *testing.T, u *admin.Users) error { return changeUser(t, u, "Ann", enable) }, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -166,9 +173,7 @@ func TestUnknownUser(t *testing.T) {
 	for name, do := range map[string]func(name string) error{
 		"show":         func(name string) error { _, err := users.Show(t.Context(), name); return err },
 		"set password": func(name string) error { return users.SetPassword(t.Context(), name, "sword-fish") },
-		"set scopes":   func(name string) error { return users.SetScopes(t.Context(), name, nil) },
-		"disable":      func(name string) error { return users.Disable(t.Context(), name) },
-		"enable":       func(name string) error { return users.Enable(t.Context(), name) },
+		"change":       func(name string) error { return changeUser(t, users, name, disable) },
 		"remove":       func(name string) error { return users.Remove(t.Context(), name) },
 		"revoke":       func(name string) error { return tokens.RevokeUser(t.Context(), name) },
 	} {

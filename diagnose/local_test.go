@@ -10,6 +10,7 @@ import (
 	"github.com/usher-oauth/usher/admin"
 	"github.com/usher-oauth/usher/diagnose"
 	"github.com/usher-oauth/usher/keys"
+	"github.com/usher-oauth/usher/storage/storagetest"
 )
 
 func TestEveryFaultOfADatabaseIsNamed(t *testing.T) {
@@ -94,7 +95,9 @@ func TestEveryFaultOfADatabaseIsNamed(t *testing.T) {
 			"users", warns, "nobody can log in", "usher user add",
 		},
 		{
-			"nobody who may", func(t *testing.T, s *site, _ *diagnose.Local) { check(t, s.users.Disable(t.Context(), "ann")) },
+			"nobody who may", func(t *testing.T, s *site, _ *diagnose.Local) {
+				check(t, s.store.ChangeUser(t.Context(), "ann", storagetest.DisableUser))
+			},
 			"users", warns, "all 1 are disabled", "usher user enable",
 		},
 		{
@@ -102,7 +105,9 @@ func TestEveryFaultOfADatabaseIsNamed(t *testing.T) {
 			"clients", warns, "nothing can ask for tokens", "usher client add",
 		},
 		{
-			"no client that may", func(t *testing.T, s *site, _ *diagnose.Local) { check(t, s.clients.Disable(t.Context(), "web")) },
+			"no client that may", func(t *testing.T, s *site, _ *diagnose.Local) {
+				check(t, s.store.ChangeClient(t.Context(), "web", storagetest.DisableClient))
+			},
 			"clients", warns, "none of the 1 may ask", "usher client enable",
 		},
 		{
@@ -120,7 +125,7 @@ func TestEveryFaultOfADatabaseIsNamed(t *testing.T) {
 			"a disabled default client", func(t *testing.T, s *site, l *diagnose.Local) {
 				l.DefaultClient = "app"
 				s.addClient(t, admin.NewClient{ID: "app", Public: true, Grants: []string{"password"}})
-				check(t, s.clients.Disable(t.Context(), "app"))
+				check(t, s.store.ChangeClient(t.Context(), "app", storagetest.DisableClient))
 			},
 			"default client", fails, "client app is disabled", "usher client enable app",
 		},

@@ -11,6 +11,7 @@ import (
 	"github.com/usher-oauth/usher/accesstoken"
 	"github.com/usher-oauth/usher/diagnose"
 	"github.com/usher-oauth/usher/keys"
+	"github.com/usher-oauth/usher/storage/storagetest"
 )
 
 var faults = []struct {
@@ -101,14 +102,14 @@ var faults = []struct {
 		s.revoke(login.RefreshToken)
 		return login.AccessToken
 	}, nil, diagnose.AccessToken, "ended", "its login was ended", "log in again"},
-	{"a disabled user", after(func(s *site) error { return s.users.Disable(s.t.Context(), "ann") }), nil, diagnose.AccessToken, "user", "user ann is disabled", "usher user enable"},
+	{"a disabled user", after(func(s *site) error { return s.store.ChangeUser(s.t.Context(), "ann", storagetest.DisableUser) }), nil, diagnose.AccessToken, "user", "user ann is disabled", "usher user enable"},
 	{"a user disabled for a time", after(func(s *site) error {
-		check(s.t, s.users.Disable(s.t.Context(), "ann"))
-		return s.users.Enable(s.t.Context(), "ann")
+		check(s.t, s.store.ChangeUser(s.t.Context(), "ann", storagetest.DisableUser))
+		return s.store.ChangeUser(s.t.Context(), "ann", storagetest.EnableUser)
 	}), nil, diagnose.AccessToken, "user", "every session of user ann was ended", "log in again"},
 	{"a changed password", after(func(s *site) error { return s.users.SetPassword(s.t.Context(), "ann", "another password") }), nil, diagnose.AccessToken, "user", "new password", "log in again"},
 	{"a removed user", after(func(s *site) error { return s.users.Remove(s.t.Context(), "ann") }), nil, diagnose.AccessToken, "user", "there is no user with the id", "removed"},
-	{"a disabled client", after(func(s *site) error { return s.clients.Disable(s.t.Context(), "web") }), nil, diagnose.AccessToken, "client", "client web is disabled", "usher client enable"},
+	{"a disabled client", after(func(s *site) error { return s.store.ChangeClient(s.t.Context(), "web", storagetest.DisableClient) }), nil, diagnose.AccessToken, "client", "client web is disabled", "usher client enable"},
 	{"a client whose sessions ended", after(func(s *site) error { return s.store.EndClientSessions(s.t.Context(), "web") }), nil, diagnose.AccessToken, "client", "every token of client web was ended", "get a new token"},
 	{"a removed client", after(func(s *site) error { return s.clients.Remove(s.t.Context(), "web") }), nil, diagnose.AccessToken, "client", `there is no client "web"`, "removed"},
 
@@ -124,7 +125,7 @@ var faults = []struct {
 	{"a refresh token of a login that was ended", func(s *site) string { token := s.login().RefreshToken; s.revoke(token); return token }, alone, diagnose.RefreshToken, "live", "not in the database", "log in again"},
 	{"a refresh token of a disabled user", func(s *site) string {
 		token := s.login().RefreshToken
-		check(s.t, s.users.Disable(s.t.Context(), "ann"))
+		check(s.t, s.store.ChangeUser(s.t.Context(), "ann", storagetest.DisableUser))
 		return token
 	}, alone, diagnose.RefreshToken, "user", "user ann is disabled", "usher user enable"},
 	{"a refresh token of before a new password", func(s *site) string {
@@ -134,7 +135,7 @@ var faults = []struct {
 	}, alone, diagnose.RefreshToken, "user", "every session of user ann was ended", "log in again"},
 	{"a refresh token of a disabled client", func(s *site) string {
 		token := s.login().RefreshToken
-		check(s.t, s.clients.Disable(s.t.Context(), "web"))
+		check(s.t, s.store.ChangeClient(s.t.Context(), "web", storagetest.DisableClient))
 		return token
 	}, alone, diagnose.RefreshToken, "client", "client web is disabled", "usher client enable"},
 }

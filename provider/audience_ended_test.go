@@ -13,6 +13,7 @@ import (
 	"github.com/usher-oauth/usher/keys"
 	"github.com/usher-oauth/usher/keys/keystest"
 	"github.com/usher-oauth/usher/provider"
+	"github.com/usher-oauth/usher/storage/storagetest"
 )
 
 // A token that is not typed at+jwt is looked after like any other, also once its
@@ -31,10 +32,10 @@ func TestTokensOfEitherTypeAreLookedAfter(t *testing.T) {
 	s.profile(admin.NewAudience{URI: issuer, Type: "JWT"})
 	s.wantActive("revoked while there was no profile", false, one)
 	s.wantActive("not revoked", true, kept)
-	if err := s.users.Disable(t.Context(), "ann"); err != nil {
+	if err := s.store.ChangeUser(t.Context(), "ann", storagetest.DisableUser); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.users.Enable(t.Context(), "ann"); err != nil {
+	if err := s.store.ChangeUser(t.Context(), "ann", storagetest.EnableUser); err != nil {
 		t.Fatal(err)
 	}
 	s.wantActive("of a user that was disabled", false, kept, disabled.AccessToken, disabled.RefreshToken)
@@ -49,10 +50,10 @@ func TestLongLivedTokensStayEnded(t *testing.T) {
 	s.addUser("bob", "profile")
 	bobs := s.mustToken("grant_type", "password", "username", "bob", "password", password).AccessToken
 	s.revoke(one, "web")
-	if err := s.users.Disable(t.Context(), "bob"); err != nil {
+	if err := s.store.ChangeUser(t.Context(), "bob", storagetest.DisableUser); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.users.Enable(t.Context(), "bob"); err != nil {
+	if err := s.store.ChangeUser(t.Context(), "bob", storagetest.EnableUser); err != nil {
 		t.Fatal(err)
 	}
 	s.unprofile(issuer) // what was issued lives on

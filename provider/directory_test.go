@@ -8,6 +8,7 @@ import (
 	"github.com/usher-oauth/usher/keys"
 	"github.com/usher-oauth/usher/provider"
 	"github.com/usher-oauth/usher/storage"
+	"github.com/usher-oauth/usher/storage/storagetest"
 )
 
 // What is remembered to be quick is forgotten when it changes, whichever process
@@ -28,7 +29,7 @@ func TestWhatIsRememberedDiesWithItsChange(t *testing.T) {
 			return s.Revoke(t.Context(), request(t, values("client_id", "web", "token", login.AccessToken)))
 		}, true, false},
 		{"the user is disabled", func(_ *server, process *storage.Store, _ *provider.Token) error {
-			return process.DisableUser(t.Context(), "ann")
+			return process.ChangeUser(t.Context(), "ann", storagetest.DisableUser)
 		}, true, false},
 		{"the user is removed", func(_ *server, process *storage.Store, _ *provider.Token) error {
 			return process.RemoveUser(t.Context(), "ann")
@@ -44,7 +45,7 @@ func TestWhatIsRememberedDiesWithItsChange(t *testing.T) {
 			return nil
 		}, true, false},
 		{"the asking client is disabled", func(_ *server, process *storage.Store, _ *provider.Token) error {
-			return process.DisableClient(t.Context(), "auditor")
+			return process.ChangeClient(t.Context(), "auditor", storagetest.DisableClient)
 		}, false, false},
 		{"the asking client is removed", func(_ *server, process *storage.Store, _ *provider.Token) error {
 			return process.RemoveClient(t.Context(), "auditor")
@@ -89,8 +90,10 @@ func TestANewSecretWorksAtOnce(t *testing.T) {
 			if err := process.RotateSecret(t.Context(), "auditor", hash, time.Time{}); err != nil {
 				return err
 			}
-			return process.DisableClient(t.Context(), "auditor")
-		}, func(process *storage.Store, _ string) error { return process.EnableClient(t.Context(), "auditor") }},
+			return process.ChangeClient(t.Context(), "auditor", storagetest.DisableClient)
+		}, func(process *storage.Store, _ string) error {
+			return process.ChangeClient(t.Context(), "auditor", storagetest.EnableClient)
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

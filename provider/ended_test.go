@@ -10,6 +10,7 @@ import (
 	"github.com/usher-oauth/usher/accesstoken"
 	"github.com/usher-oauth/usher/provider"
 	"github.com/usher-oauth/usher/storage"
+	"github.com/usher-oauth/usher/storage/storagetest"
 )
 
 func TestIntrospectionDescribesEachKind(t *testing.T) {
@@ -173,13 +174,21 @@ func TestWhatEndsAUserOrClientEndsItForGood(t *testing.T) {
 		back func(*storage.Store, *testing.T) error
 	}{
 		{"disabling and enabling the user",
-			func(s *storage.Store, t *testing.T) error { return s.DisableUser(t.Context(), "ann") },
-			func(s *storage.Store, t *testing.T) error { return s.EnableUser(t.Context(), "ann") }},
+			func(s *storage.Store, t *testing.T) error {
+				return s.ChangeUser(t.Context(), "ann", storagetest.DisableUser)
+			},
+			func(s *storage.Store, t *testing.T) error {
+				return s.ChangeUser(t.Context(), "ann", storagetest.EnableUser)
+			}},
 		{"ending the user's sessions",
 			func(s *storage.Store, t *testing.T) error { return s.EndUserSessions(t.Context(), "ann") }, nil},
 		{"disabling and enabling the client",
-			func(s *storage.Store, t *testing.T) error { return s.DisableClient(t.Context(), "web") },
-			func(s *storage.Store, t *testing.T) error { return s.EnableClient(t.Context(), "web") }},
+			func(s *storage.Store, t *testing.T) error {
+				return s.ChangeClient(t.Context(), "web", storagetest.DisableClient)
+			},
+			func(s *storage.Store, t *testing.T) error {
+				return s.ChangeClient(t.Context(), "web", storagetest.EnableClient)
+			}},
 		{"ending the client's sessions",
 			func(s *storage.Store, t *testing.T) error { return s.EndClientSessions(t.Context(), "web") }, nil},
 		{"removing the client and adding it again",

@@ -12,6 +12,7 @@ import (
 	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/provider"
 	"github.com/usher-oauth/usher/storage"
+	"github.com/usher-oauth/usher/storage/storagetest"
 )
 
 // nowhere is the address of a peer that has none.
@@ -21,7 +22,7 @@ var nowhere netip.Addr
 func (s *server) addRefused() {
 	s.t.Helper()
 	s.addUser("disabled", "profile")
-	if err := s.store.DisableUser(s.t.Context(), "disabled"); err != nil {
+	if err := s.store.ChangeUser(s.t.Context(), "disabled", storagetest.DisableUser); err != nil {
 		s.t.Fatal(err)
 	}
 	if err := s.store.CreateUser(s.t.Context(), storage.User{Username: "hashless", Scopes: []string{"profile"}}); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/usher-oauth/usher/provider"
+	"github.com/usher-oauth/usher/storage/storagetest"
 )
 
 func TestRefreshRotates(t *testing.T) {
@@ -247,14 +248,14 @@ func TestNarrowerUsersAndClientsNarrowTheNextRefresh(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	token := s.login("scope", "profile read").RefreshToken
-	if err := s.store.SetUserScopes(t.Context(), "ann", []string{"read"}); err != nil {
+	if err := s.store.ChangeUser(t.Context(), "ann", storagetest.UserScopes("read")); err != nil {
 		t.Fatal(err)
 	}
 	refreshed := s.mustRefresh(token)
 	if refreshed.Scope != "read" {
 		t.Errorf("got scope %q, want read", refreshed.Scope)
 	}
-	if err := s.store.SetUserScopes(t.Context(), "ann", nil); err != nil {
+	if err := s.store.ChangeUser(t.Context(), "ann", storagetest.UserScopes()); err != nil {
 		t.Fatal(err)
 	}
 	_, err := s.refresh(refreshed.RefreshToken)

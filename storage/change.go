@@ -5,7 +5,8 @@ import "context"
 // ChangeUser lets change make another of the user as it is stored, and stores that,
 // in one transaction: of two changes at once neither undoes what only the other one
 // touched. Email, FullName, Scopes and Disabled are stored, all else is left alone. A
-// user who is disabled by it loses all sessions and tokens, as by [Store.DisableUser].
+// user who is disabled by it loses all sessions and tokens, as by
+// [Store.EndUserSessions]; what that ended stays ended for one who is enabled again.
 // change may be called more than once; its error ends the transaction and is returned.
 func (s *Store) ChangeUser(ctx context.Context, username string, change func(*User) error) error {
 	return s.write(ctx, func(ctx context.Context, q querier) error {

@@ -132,26 +132,6 @@ func (s *Store) RotateSecret(ctx context.Context, id, hash string, keepOldUntil 
 	})
 }
 
-// EnableClient lets a disabled client work again. What disabling ended stays ended.
-func (s *Store) EnableClient(ctx context.Context, id string) error {
-	return s.write(ctx, func(ctx context.Context, q querier) error {
-		if err := must(q.exec(ctx, `UPDATE clients SET disabled = 0 WHERE id = $1`, id)); err != nil {
-			return err
-		}
-		return s.changedDirectory(ctx, q)
-	})
-}
-
-// DisableClient keeps the client out and ends all sessions and tokens it was issued.
-func (s *Store) DisableClient(ctx context.Context, id string) error {
-	return s.write(ctx, func(ctx context.Context, q querier) error {
-		if err := must(q.exec(ctx, `UPDATE clients SET disabled = 1 WHERE id = $1`, id)); err != nil {
-			return err
-		}
-		return s.endClient(ctx, q, id)
-	})
-}
-
 // EndClientSessions ends all sessions and tokens the client was issued.
 func (s *Store) EndClientSessions(ctx context.Context, id string) error {
 	return s.write(ctx, func(ctx context.Context, q querier) error {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/usher-oauth/usher/internal/postgrestest"
 	"github.com/usher-oauth/usher/storage"
+	"github.com/usher-oauth/usher/storage/storagetest"
 )
 
 // A node whose connection for notifications is cut learns by the next one.
@@ -99,7 +100,7 @@ func TestManyMoreCallersThanConnections(t *testing.T) {
 				second(s.RotateGrant(ctx, name, []byte(name), []byte("next"), nil)),
 				s.RevokeToken(ctx, name, time.Now()),
 				s.SetPassword(ctx, name, "", "hash", 10, name),
-				s.DisableUser(ctx, name),
+				s.ChangeUser(ctx, name, storagetest.DisableUser),
 				second(s.Session(ctx, name)),
 				s.EndGrant(ctx, name),
 				s.EndClientSessions(ctx, "web"),

@@ -116,46 +116,11 @@ func (s *Store) MaxPasswordCost(ctx context.Context) (int, error) {
 	return cost, err
 }
 
-// SetUserScopes replaces what the user may be granted; living grants narrow at
-// their next refresh.
-func (s *Store) SetUserScopes(ctx context.Context, username string, scopes []string) error {
-	return s.write(ctx, func(ctx context.Context, q querier) error {
-		if err := must(q.exec(ctx, `UPDATE users SET scopes = $1 WHERE username = $2`, joined(scopes), username)); err != nil {
-			return err
-		}
-		return s.changedDirectory(ctx, q)
-	})
-}
-
-// EnableUser lets a disabled user log in again. What disabling ended stays ended.
-func (s *Store) EnableUser(ctx context.Context, username string) error {
-	return s.write(ctx, func(ctx context.Context, q querier) error {
-		if err := must(q.exec(ctx, `UPDATE users SET disabled = 0 WHERE username = $1`, username)); err != nil {
-			return err
-		}
-		return s.changedDirectory(ctx, q)
-	})
-}
-
-// DisableUser keeps the user out and ends all sessions and tokens of the user.
-func (s *Store) DisableUser(ctx context.Context, username string) error {
-	return s.endingUser(ctx, username, func(ctx context.Context, q querier, id string) error {
-		return must(q.exec(ctx, `UPDATE users SET disabled = 1 WHERE id = $1`, id))
-	})
-}
-
 // EndUserSessions ends all sessions and tokens of the user.
 func (s *Store) EndUserSessions(ctx context.Context, username string) error {
-	return s.endingUser(ctx, username, func(context.Context, querier, string) error { return nil })
-}
-
-func (s *Store) endingUser(ctx context.Context, username string, change func(context.Context, querier, string) error) error {
 	return s.write(ctx, func(ctx context.Context, q querier) error {
 		u, err := userByName(ctx, q, username)
 		if err != nil {
-			return err
-		}
-		if err := change(ctx, q, u.ID); err != nil {
 			return err
 		}
 		return s.endUser(ctx, q, u.ID, "")

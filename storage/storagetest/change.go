@@ -49,8 +49,8 @@ func testChangeUser(t *testing.T, db Database) {
 	check(t, err)
 	equal(t, "after a refusal", got, want)
 
-	check(t, s.ChangeUser(ctx, "ann", func(u *storage.User) error { u.Disabled = true; return nil }))
-	check(t, s.ChangeUser(ctx, "ann", func(u *storage.User) error { u.Disabled = false; return nil }))
+	check(t, s.ChangeUser(ctx, "ann", DisableUser))
+	check(t, s.ChangeUser(ctx, "ann", EnableUser))
 	s.wantLive(t, "a session of before", g, false)
 	if !s.revoked(t, storage.KindUser, u.ID, g.ID, u.Epoch) {
 		t.Error("tokens of before are not revoked")
@@ -75,8 +75,8 @@ func testChangeClient(t *testing.T, db Database) {
 	s.wantLive(t, "a session", g, true)
 	wantErr(t, "a refused change", s.ChangeClient(ctx, "web", func(*storage.Client) error { return errNo }), errNo)
 	wantErr(t, "of nobody", s.ChangeClient(ctx, "none", func(*storage.Client) error { return nil }), storage.ErrNotFound)
-	check(t, s.ChangeClient(ctx, "web", func(c *storage.Client) error { c.Disabled = true; return nil }))
-	check(t, s.ChangeClient(ctx, "web", func(c *storage.Client) error { c.Disabled = false; return nil }))
+	check(t, s.ChangeClient(ctx, "web", DisableClient))
+	check(t, s.ChangeClient(ctx, "web", EnableClient))
 	s.wantLive(t, "a session of before", g, false)
 }
 
@@ -84,7 +84,7 @@ func testChangeClient(t *testing.T, db Database) {
 func testChangesAtOnce(t *testing.T, db Database) {
 	s, ctx := openTwo(t, db), t.Context()
 	s[0].user(t, "ann")
-	check(t, s[0].ChangeUser(ctx, "ann", func(u *storage.User) error { u.Scopes = nil; return nil }))
+	check(t, s[0].ChangeUser(ctx, "ann", UserScopes()))
 	const n = 16
 	together(t, n, func(ctx context.Context, i int) error {
 		return s[i%2].ChangeUser(ctx, "ann", func(u *storage.User) error {

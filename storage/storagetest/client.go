@@ -77,8 +77,8 @@ func testClientNotFound(t *testing.T, db Database) {
 		{"Client of none", func(ctx context.Context) error { _, err := s.Client(ctx, ""); return err }},
 		{"RotateSecret", func(ctx context.Context) error { return s.RotateSecret(ctx, "web", "h", time.Time{}) }},
 		{"RotateSecret that keeps", func(ctx context.Context) error { return s.RotateSecret(ctx, "web", "h", s.clock.Now()) }},
-		{"DisableClient", func(ctx context.Context) error { return s.DisableClient(ctx, "web") }},
-		{"EnableClient", func(ctx context.Context) error { return s.EnableClient(ctx, "web") }},
+		{"ChangeClient to disabled", func(ctx context.Context) error { return s.ChangeClient(ctx, "web", DisableClient) }},
+		{"ChangeClient to enabled", func(ctx context.Context) error { return s.ChangeClient(ctx, "web", EnableClient) }},
 		{"RemoveClient", func(ctx context.Context) error { return s.RemoveClient(ctx, "web") }},
 		{"EndClientSessions", func(ctx context.Context) error { return s.EndClientSessions(ctx, "web") }},
 	} {

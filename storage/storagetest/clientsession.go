@@ -26,7 +26,7 @@ func testClientEvents(t *testing.T, db Database) {
 		do   func(id string) error
 		want func(*storage.Client) // what it changes beside the epoch; nil: the client is gone
 	}{
-		{"DisableClient", func(id string) error { return s.DisableClient(ctx, id) }, func(c *storage.Client) { c.Disabled = true }},
+		{"ChangeClient to disabled", func(id string) error { return s.ChangeClient(ctx, id, DisableClient) }, func(c *storage.Client) { c.Disabled = true }},
 		{"EndClientSessions", func(id string) error { return s.EndClientSessions(ctx, id) }, func(*storage.Client) {}},
 		{"RemoveClient", func(id string) error { return s.RemoveClient(ctx, id) }, nil},
 	} {
@@ -75,8 +75,8 @@ func testClientEnable(t *testing.T, db Database) {
 	s, ctx := open(t, db), t.Context()
 	ann, app := s.user(t, "ann"), s.client(t, "app")
 	before := s.login(t, ann, app)
-	check(t, s.DisableClient(ctx, "app"))
-	check(t, s.EnableClient(ctx, "app"))
+	check(t, s.ChangeClient(ctx, "app", DisableClient))
+	check(t, s.ChangeClient(ctx, "app", EnableClient))
 	app, err := s.Client(ctx, "app")
 	check(t, err)
 	if app.Disabled {

@@ -35,19 +35,19 @@ func testDirectory(t *testing.T, db Database) {
 		{"ImportUsers with update", true, func(ctx context.Context) error {
 			return s.ImportUsers(ctx, []storage.User{{Username: "bob", FullName: "Bob"}}, true, nil)
 		}},
-		{"SetUserScopes", true, func(ctx context.Context) error { return s.SetUserScopes(ctx, "ann", []string{"profile"}) }},
+		{"ChangeUser of scopes", true, func(ctx context.Context) error { return s.ChangeUser(ctx, "ann", UserScopes("profile")) }},
 		{"SetPassword", true, func(ctx context.Context) error { return s.SetPassword(ctx, ann.ID, "", "hash", 4, "") }},
 		{"EndUserSessions", true, func(ctx context.Context) error { return s.EndUserSessions(ctx, "ann") }},
-		{"DisableUser", true, func(ctx context.Context) error { return s.DisableUser(ctx, "ann") }},
-		{"EnableUser", true, func(ctx context.Context) error { return s.EnableUser(ctx, "ann") }},
+		{"ChangeUser to disabled", true, func(ctx context.Context) error { return s.ChangeUser(ctx, "ann", DisableUser) }},
+		{"ChangeUser to enabled", true, func(ctx context.Context) error { return s.ChangeUser(ctx, "ann", EnableUser) }},
 		{"RemoveUser", true, func(ctx context.Context) error { return s.RemoveUser(ctx, "ann") }},
 		{"RotateSecret", true, func(ctx context.Context) error { return s.RotateSecret(ctx, app.ID, "hash", time.Time{}) }},
 		{"RotateSecret, keeping the old one", true, func(ctx context.Context) error {
 			return s.RotateSecret(ctx, app.ID, "hash", s.clock.Now().Add(time.Hour))
 		}},
 		{"EndClientSessions", true, func(ctx context.Context) error { return s.EndClientSessions(ctx, app.ID) }},
-		{"DisableClient", true, func(ctx context.Context) error { return s.DisableClient(ctx, app.ID) }},
-		{"EnableClient", true, func(ctx context.Context) error { return s.EnableClient(ctx, app.ID) }},
+		{"ChangeClient to disabled", true, func(ctx context.Context) error { return s.ChangeClient(ctx, app.ID, DisableClient) }},
+		{"ChangeClient to enabled", true, func(ctx context.Context) error { return s.ChangeClient(ctx, app.ID, EnableClient) }},
 		{"RemoveClient", true, func(ctx context.Context) error { return s.RemoveClient(ctx, app.ID) }},
 	} {
 		before, err := s.Versions(t.Context())

@@ -160,7 +160,7 @@ func testVersions(t *testing.T, db Database) {
 		{"a key", func() error {
 			return nodes[0].SaveSigningKeys(ctx, 0, storage.SigningKey{ID: "k", Sealed: []byte("s")})
 		}, 2, 1},
-		{"an event", func() error { return nodes[1].DisableUser(ctx, "ann") }, 3, 1},
+		{"an event", func() error { return nodes[1].ChangeUser(ctx, "ann", DisableUser) }, 3, 1},
 		{"an audience", func() error { return nodes[1].SaveAudience(ctx, 1, storage.Audience{URI: "a", TTL: time.Hour}) }, 3, 2},
 		{"an audience less", func() error { return nodes[0].DeleteAudience(ctx, 2, "a") }, 3, 3},
 	} {

@@ -85,7 +85,7 @@ func testGrantSeesChanges(t *testing.T, db Database) {
 	nodes := openTwo(t, db)
 	ctx := t.Context()
 	g := nodes[0].login(t, nodes[0].user(t, "ann"), nodes[0].client(t, "app"))
-	check(t, nodes[1].SetUserScopes(ctx, "ann", []string{"narrow"}))
+	check(t, nodes[1].ChangeUser(ctx, "ann", UserScopes("narrow")))
 	check(t, nodes[1].RotateSecret(ctx, "app", "next", time.Time{}))
 	got, err := nodes[0].Session(ctx, g.ID)
 	check(t, err)

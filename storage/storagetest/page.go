@@ -61,7 +61,7 @@ func testLogins(t *testing.T, db Database) {
 	s.login(t, ben, web)
 	ended, disabled := s.login(t, ann, web), s.login(t, ann, app)
 	check(t, s.EndGrant(ctx, ended.ID))
-	check(t, s.DisableClient(ctx, disabled.ClientID))
+	check(t, s.ChangeClient(ctx, disabled.ClientID, DisableClient))
 	ids := func() []string {
 		return walk(t, 1, func(after string) ([]storage.Grant, error) { return s.Logins(ctx, ann.ID, after, 1) },
 			func(g storage.Grant) string { return g.ID })

@@ -60,7 +60,7 @@ func testPruneExactly(t *testing.T, db Database) {
 	check(t, s.RevokeToken(ctx, "late", s.clock.Now().Add(time.Hour)))
 	check(t, s.SetPassword(ctx, bob.ID, "", "new", 10, dead[1].ID))
 	living, dead = append(living, dead[1]), slices.Delete(dead, 1, 2)
-	check(t, s.DisableUser(ctx, "eve"))
+	check(t, s.ChangeUser(ctx, "eve", DisableUser))
 	check(t, s.EndClientSessions(ctx, "web"))
 	check(t, s.RemoveClient(ctx, "gone"))
 

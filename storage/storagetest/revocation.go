@@ -69,11 +69,11 @@ func testRevocationUntil(t *testing.T, db Database) {
 	for _, c := range []call{
 		{"EndGrant", func(ctx context.Context) error { return s.EndGrant(ctx, "grant") }},
 		{"EndUserSessions", func(ctx context.Context) error { return s.EndUserSessions(ctx, ann.Username) }},
-		{"DisableUser", func(ctx context.Context) error { return s.DisableUser(ctx, ann.Username) }},
+		{"ChangeUser to disabled", func(ctx context.Context) error { return s.ChangeUser(ctx, ann.Username, DisableUser) }},
 		{"SetPassword", func(ctx context.Context) error { return s.SetPassword(ctx, ann.ID, "", "new", 10, "") }},
 		{"RemoveUser", func(ctx context.Context) error { return s.RemoveUser(ctx, ann.Username) }},
 		{"EndClientSessions", func(ctx context.Context) error { return s.EndClientSessions(ctx, app.ID) }},
-		{"DisableClient", func(ctx context.Context) error { return s.DisableClient(ctx, app.ID) }},
+		{"ChangeClient to disabled", func(ctx context.Context) error { return s.ChangeClient(ctx, app.ID, DisableClient) }},
 		{"RemoveClient", func(ctx context.Context) error { return s.RemoveClient(ctx, app.ID) }},
 		{"CreateClient", func(ctx context.Context) error { return s.CreateClient(ctx, app) }},
 	} {

@@ -84,9 +84,9 @@ func testUserNotFound(t *testing.T, db Database) {
 		{"User", func(ctx context.Context) error { _, err := s.User(ctx, "ann"); return err }}, // a name is no id
 		{"UserByName", func(ctx context.Context) error { _, err := s.UserByName(ctx, "Ann"); return err }},
 		{"UserByName of none", func(ctx context.Context) error { _, err := s.UserByName(ctx, ""); return err }},
-		{"SetUserScopes", func(ctx context.Context) error { return s.SetUserScopes(ctx, "bob", nil) }},
-		{"DisableUser", func(ctx context.Context) error { return s.DisableUser(ctx, "bob") }},
-		{"EnableUser", func(ctx context.Context) error { return s.EnableUser(ctx, "bob") }},
+		{"ChangeUser of scopes", func(ctx context.Context) error { return s.ChangeUser(ctx, "bob", UserScopes()) }},
+		{"ChangeUser to disabled", func(ctx context.Context) error { return s.ChangeUser(ctx, "bob", DisableUser) }},
+		{"ChangeUser to enabled", func(ctx context.Context) error { return s.ChangeUser(ctx, "bob", EnableUser) }},
 		{"RemoveUser", func(ctx context.Context) error { return s.RemoveUser(ctx, "bob") }},
 		{"SetPassword", func(ctx context.Context) error { return s.SetPassword(ctx, "bob", "", "h", 10, "") }},
 		{"EndUserSessions", func(ctx context.Context) error { return s.EndUserSessions(ctx, "bob") }},
@@ -154,7 +154,7 @@ func testUserScopes(t *testing.T, db Database) {
 	ann, bob := s.user(t, "ann"), s.user(t, "bob")
 	g := s.login(t, ann, s.client(t, "app"))
 	for _, scopes := range [][]string{{"a", "b"}, {}} {
-		check(t, s.SetUserScopes(ctx, "ann", scopes))
+		check(t, s.ChangeUser(ctx, "ann", UserScopes(scopes...)))
 		want := ann
 		want.Scopes = scopes
 		got, err := s.User(ctx, ann.ID)

@@ -29,7 +29,7 @@ func testUserEvents(t *testing.T, db Database) {
 		do   func(storage.User) error
 		want func(*storage.User) // what it changes beside the epoch; nil: the user is gone
 	}{
-		{"DisableUser", func(u storage.User) error { return s.DisableUser(ctx, u.Username) },
+		{"ChangeUser to disabled", func(u storage.User) error { return s.ChangeUser(ctx, u.Username, DisableUser) },
 			func(u *storage.User) { u.Disabled = true }},
 		{"EndUserSessions", func(u storage.User) error { return s.EndUserSessions(ctx, u.Username) },
 			func(*storage.User) {}},
@@ -85,9 +85,9 @@ func testUserEnable(t *testing.T, db Database) {
 	s, ctx := open(t, db), t.Context()
 	ann, app := s.user(t, "ann"), s.client(t, "app")
 	before := s.login(t, ann, app)
-	check(t, s.DisableUser(ctx, "ann"))
-	check(t, s.EnableUser(ctx, "ann"))
-	check(t, s.EnableUser(ctx, "ann")) // once more changes nothing
+	check(t, s.ChangeUser(ctx, "ann", DisableUser))
+	check(t, s.ChangeUser(ctx, "ann", EnableUser))
+	check(t, s.ChangeUser(ctx, "ann", EnableUser)) // once more changes nothing
 	ann, err := s.User(ctx, ann.ID)
 	check(t, err)
 	if ann.Disabled {
@@ -139,8 +139,8 @@ func testKeptGrantEnds(t *testing.T, db Database) {
 		{"EndUserSessions", func(ctx context.Context, s node, u storage.User, _ storage.Grant) error {
 			return s.EndUserSessions(ctx, u.Username)
 		}},
-		{"DisableUser", func(ctx context.Context, s node, u storage.User, _ storage.Grant) error {
-			return s.DisableUser(ctx, u.Username)
+		{"ChangeUser to disabled", func(ctx context.Context, s node, u storage.User, _ storage.Grant) error {
+			return s.ChangeUser(ctx, u.Username, DisableUser)
 		}},
 		{"RemoveUser", func(ctx context.Context, s node, u storage.User, _ storage.Grant) error {
 			return s.RemoveUser(ctx, u.Username)
