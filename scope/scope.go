@@ -61,17 +61,6 @@ func Contains(all []string, s string) bool {
 	return slices.Contains(all, s)
 }
 
-// Subset reports whether every scope in a is also in of. The empty set is a
-// subset of every set.
-func Subset(a, of []string) bool {
-	for _, s := range a {
-		if !Contains(of, s) {
-			return false
-		}
-	}
-	return true
-}
-
 // isScopeChar is NQCHAR of RFC 6749, appendix A: %x21 / %x23-5B / %x5D-7E.
 // It leaves out the quote and the backslash, so that a scope can stand in a
 // quoted string without escapes.

@@ -116,24 +116,6 @@ func TestContains(t *testing.T) {
 	}
 }
 
-func TestSubset(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		a, of []string
-		want  bool
-	}{
-		{nil, nil, true},
-		{nil, []string{"a"}, true},
-		{[]string{"a"}, nil, false},
-		{[]string{"b", "a"}, []string{"a", "b", "c"}, true},
-		{[]string{"a", "d"}, []string{"a", "b", "c"}, false},
-	} {
-		if got := scope.Subset(tt.a, tt.of); got != tt.want {
-			t.Errorf("Subset(%q, %q): got %t, want %t", tt.a, tt.of, got, tt.want)
-		}
-	}
-}
-
 func FuzzParse(f *testing.F) {
 	f.Add("profile orders:read")
 	f.Add("  a\ta ")

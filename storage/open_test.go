@@ -298,16 +298,3 @@ func TestANewerDatabaseIsSharedUntilItSaysOtherwise(t *testing.T) {
 	inFile(t, string(file), `UPDATE settings SET value = 1 WHERE name = 'oldest_schema'`)
 	file.Open(t, storage.Options{Migrate: true})
 }
-
-func TestPingLooksAtTheDatabase(t *testing.T) {
-	t.Parallel()
-	file := sqliteFile(filepath.Join(t.TempDir(), "usher.db"))
-	s := file.Open(t, storage.Options{Migrate: true})
-	if err := s.Ping(t.Context()); err != nil {
-		t.Errorf("got error %v, want none", err)
-	}
-	inFile(t, string(file), `DROP TABLE settings`)
-	if err := s.Ping(t.Context()); err == nil {
-		t.Error("got no error from a database without its tables, want one")
-	}
-}

@@ -138,13 +138,6 @@ func (s *Store) Name() string { return s.dialect.name() }
 // Connections returns the figures of the connections that requests share.
 func (s *Store) Connections() sql.DBStats { return s.dialect.stats() }
 
-// Ping reports whether the database answers. It reads a row: an embedded engine
-// answers a bare SELECT 1 without a look at its file.
-func (s *Store) Ping(ctx context.Context) error {
-	_, err := s.Versions(ctx)
-	return err
-}
-
 // writeLimit is how long a transaction may take on a database server. It ends
 // what hangs when the way to the server breaks without a word.
 const writeLimit = 10 * time.Second

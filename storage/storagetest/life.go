@@ -12,7 +12,6 @@ import (
 
 func lifeTests() []test {
 	return []test{
-		{"answers a ping", testPing},
 		{"has nothing to migrate once it is open", testMigrated},
 		{"writes nothing for a caller who has left", testCancelled},
 		{"does what it said for a caller who leaves meanwhile", testCancelledMeanwhile},
@@ -20,10 +19,6 @@ func lifeTests() []test {
 		{"ends after the writes it took on", testClosedMeanwhile},
 		{"keeps all that was written for the next", testReopened},
 	}
-}
-
-func testPing(t *testing.T, db Database) {
-	check(t, open(t, db).Ping(t.Context()))
 }
 
 func testMigrated(t *testing.T, db Database) {
@@ -96,7 +91,6 @@ func reads(s node, ann storage.User, app storage.Client, g storage.Grant) []call
 		{"Versions", func(ctx context.Context) error { _, err := s.Versions(ctx); return err }},
 		{"SigningKeys", func(ctx context.Context) error { _, _, err := s.SigningKeys(ctx); return err }},
 		{"Audiences", func(ctx context.Context) error { _, err := s.Audiences(ctx); return err }},
-		{"Ping", s.Ping},
 	}
 }
 
