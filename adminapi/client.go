@@ -26,7 +26,7 @@ func (a *api) listClients(r *http.Request) (Answer, error) {
 		return Answer{}, err
 	}
 	list, next := cut(p, list, func(c storage.Client) string { return c.ID })
-	return found(Clients{each(list, func(c storage.Client) Client { return clientOf(c, "") }), next})
+	return found(Clients{each(list, func(c storage.Client) Client { return ClientOf(c, "") }), next})
 }
 
 // NewClient is the body of POST /admin/clients.
@@ -55,7 +55,7 @@ func (a *api) addClient(r *http.Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	return Answer{Status: http.StatusCreated, Body: clientOf(c, secret), Location: "/admin/clients/" + url.PathEscape(c.ID)}, nil
+	return Answer{Status: http.StatusCreated, Body: ClientOf(c, secret), Location: "/admin/clients/" + url.PathEscape(c.ID)}, nil
 }
 
 func (a *api) showClient(r *http.Request) (Answer, error) {
@@ -63,7 +63,7 @@ func (a *api) showClient(r *http.Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	return found(clientOf(c, ""))
+	return found(ClientOf(c, ""))
 }
 
 // ClientChange is the body of PATCH /admin/clients/{client_id}. What is null or not
@@ -90,7 +90,7 @@ func (a *api) changeClient(r *http.Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	return found(clientOf(client, ""))
+	return found(ClientOf(client, ""))
 }
 
 func (a *api) removeClient(r *http.Request) (Answer, error) {
@@ -121,5 +121,5 @@ func (a *api) rotateSecret(r *http.Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	return found(clientOf(c, secret))
+	return found(ClientOf(c, secret))
 }

@@ -34,7 +34,8 @@ type User struct {
 // Named reports whether it is of anybody: an answer without a name is no user.
 func (u User) Named() bool { return u.ID != "" && u.Username != "" }
 
-func userOf(u storage.User) User {
+// UserOf is u as the world may see it.
+func UserOf(u storage.User) User {
 	return User{
 		ID: u.ID, Username: u.Username, Email: u.Email, FullName: u.FullName,
 		Disabled: u.Disabled, Scopes: array(u.Scopes), CreatedAt: Time{u.CreatedAt},
@@ -61,7 +62,8 @@ type Client struct {
 // Named is Named of [User].
 func (c Client) Named() bool { return c.ID != "" }
 
-func clientOf(c storage.Client, secret string) Client {
+// ClientOf is c as the world may see it, with its secret where that was just generated.
+func ClientOf(c storage.Client, secret string) Client {
 	return Client{
 		ID: c.ID, Secret: secret, Name: c.Name, Public: c.Public, Grants: array(c.Grants), Scopes: array(c.Scopes),
 		DefaultScopes: array(c.DefaultScopes), Audiences: array(c.Audiences), Introspect: c.Introspect,
@@ -116,7 +118,8 @@ type Throttle struct {
 	Until    Time    `json:"until"` // null: guesses are still allowed
 }
 
-func throttleOf(t storage.Throttle) Throttle {
+// ThrottleOf is t as the world may see it.
+func ThrottleOf(t storage.Throttle) Throttle {
 	return Throttle{orNull(t.Username), orNull(t.Network), t.Failures, Time{t.Until}}
 }
 

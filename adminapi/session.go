@@ -89,7 +89,7 @@ func (a *api) listThrottles(r *http.Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	return found(Throttles{each(list, throttleOf)})
+	return found(Throttles{each(list, ThrottleOf)})
 }
 
 // clearThrottle does not tell whether there is such a user, as the command line

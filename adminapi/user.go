@@ -26,7 +26,7 @@ func (a *api) listUsers(r *http.Request) (Answer, error) {
 		return Answer{}, err
 	}
 	list, next := cut(p, list, func(u storage.User) string { return u.Username })
-	return found(Users{each(list, userOf), next})
+	return found(Users{each(list, UserOf), next})
 }
 
 // NewUser is the body of POST /admin/users.
@@ -48,7 +48,7 @@ func (a *api) addUser(r *http.Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	return Answer{Status: http.StatusCreated, Body: userOf(u), Location: "/admin/users/" + url.PathEscape(u.Username)}, nil
+	return Answer{Status: http.StatusCreated, Body: UserOf(u), Location: "/admin/users/" + url.PathEscape(u.Username)}, nil
 }
 
 func (a *api) showUser(r *http.Request) (Answer, error) {
@@ -56,7 +56,7 @@ func (a *api) showUser(r *http.Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	return found(userOf(u))
+	return found(UserOf(u))
 }
 
 // UserChange is the body of PATCH /admin/users/{username}. What is null or not there
@@ -79,7 +79,7 @@ func (a *api) changeUser(r *http.Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	return found(userOf(u))
+	return found(UserOf(u))
 }
 
 // Password is the body of PUT /admin/users/{username}/password.

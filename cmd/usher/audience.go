@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/usher-oauth/usher/admin"
+	"github.com/usher-oauth/usher/adminapi"
 	"github.com/usher-oauth/usher/keys"
 	"github.com/usher-oauth/usher/storage"
 )
@@ -30,11 +31,11 @@ type audienceView struct {
 	Typ         string          `json:"typ"`
 	ExtraClaims []string        `json:"extra_claims"`
 	TTL         *int64          `json:"ttl_seconds"` // null: that of the server
-	CreatedAt   timestamp       `json:"created_at"`
+	CreatedAt   adminapi.Time   `json:"created_at"`
 }
 
 func viewAudience(a storage.Audience) audienceView {
-	v := audienceView{Audience: a.URI, Typ: a.Type, ExtraClaims: array(a.ExtraClaims), CreatedAt: timestamp(a.CreatedAt)}
+	v := audienceView{Audience: a.URI, Typ: a.Type, ExtraClaims: a.ExtraClaims, CreatedAt: adminapi.Time{Time: a.CreatedAt}}
 	if alg := keys.Algorithm(a.Algorithm); alg != "" {
 		v.Alg = &alg
 	}

@@ -37,18 +37,17 @@ func (c *oneClient) change(ctx context.Context, w world, change admin.ClientChan
 			return err
 		}
 		w.say("client %s: %s", client.ID, done)
-		return c.print(w, viewClient(client), nothing)
+		return c.print(w, viewClient(client, ""), nothing)
 	})
 }
 
 // printSecret prints the client, with its secret if it was generated: alone on
 // standard output, so that a script can take it.
 func (c *oneClient) printSecret(w world, client storage.Client, generated string) error {
-	v := viewClient(client)
+	v := viewClient(client, generated)
 	if generated == "" {
 		return c.print(w, v, nothing)
 	}
-	v.Secret = generated
 	w.say("The secret is shown only this once:")
 	return c.print(w, v, func() string { return generated + "\n" })
 }
@@ -181,6 +180,6 @@ func (c *clientRemove) Run(ctx context.Context, w world) error {
 			return err
 		}
 		w.say("client %s: removed, every session and token has ended", client.ID)
-		return c.print(w, viewClient(client), nothing)
+		return c.print(w, viewClient(client, ""), nothing)
 	})
 }

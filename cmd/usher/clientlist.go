@@ -3,31 +3,20 @@ package main
 import (
 	"context"
 
+	"github.com/usher-oauth/usher/adminapi"
 	"github.com/usher-oauth/usher/storage"
 )
 
 // clientView is a client as the world may see it: without hashes.
 type clientView struct {
-	ID string `json:"client_id"`
-	// Secret is there only when it was just generated.
-	Secret        string    `json:"client_secret,omitempty"`
-	Name          string    `json:"name"`
-	Public        bool      `json:"public"`
-	Grants        []string  `json:"grants"`
-	Scopes        []string  `json:"scopes"`
-	DefaultScopes []string  `json:"default_scopes"`
-	Audiences     []string  `json:"audiences"`
-	Introspect    bool      `json:"introspect"`
-	Disabled      bool      `json:"disabled"`
-	CreatedAt     timestamp `json:"created_at"`
+	adminapi.Client
+	// It hides the member of that name above: here that is in the table alone.
+	OldSecretUntil struct{} `json:"old_secret_until,omitzero"`
 }
 
-func viewClient(c storage.Client) clientView {
-	return clientView{
-		ID: c.ID, Name: c.Name, Public: c.Public, Grants: array(c.Grants), Scopes: array(c.Scopes),
-		DefaultScopes: array(c.DefaultScopes), Audiences: array(c.Audiences),
-		Introspect: c.Introspect, Disabled: c.Disabled, CreatedAt: timestamp(c.CreatedAt),
-	}
+// viewClient views a client, with its secret if it was just generated.
+func viewClient(c storage.Client, secret string) clientView {
+	return clientView{Client: adminapi.ClientOf(c, secret)}
 }
 
 // kind is what RFC 6749, section 2.1, calls the client type.
@@ -53,7 +42,7 @@ func (c *clientList) Run(ctx context.Context, w world) error {
 		views := make([]clientView, len(all))
 		rows := [][]string{{"ID", "NAME", "TYPE", "GRANTS", "SCOPES", "STATE", "CREATED"}}
 		for i, client := range all {
-			views[i] = viewClient(client)
+			views[i] = viewClient(client, "")
 			rows = append(rows, []string{client.ID, cell(client.Name), kind(client), words(client.Grants), words(client.Scopes), state(client.Disabled), clock(client.CreatedAt)})
 		}
 		return c.print(w, views, func() string { return table(rows...) })
@@ -69,7 +58,7 @@ func (c *clientShow) Run(ctx context.Context, w world) error {
 		if err != nil {
 			return err
 		}
-		return c.print(w, viewClient(client), func() string {
+		return c.print(w, viewClient(client, ""), func() string {
 			return table(
 				[]string{"client id", client.ID},
 				[]string{"name", cell(client.Name)},

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 
 	"github.com/usher-oauth/usher/admin"
+	"github.com/usher-oauth/usher/adminapi"
 	"github.com/usher-oauth/usher/adminclient"
 	"github.com/usher-oauth/usher/keys"
 	"github.com/usher-oauth/usher/storage"
@@ -48,15 +49,15 @@ type keyView struct {
 	Alg            keys.Algorithm `json:"alg"`
 	Line           string         `json:"line,omitempty"` // audiences, or nothing for a key of the main line
 	State          keys.State     `json:"state"`
-	CreatedAt      timestamp      `json:"created_at"`
-	SignsFrom      timestamp      `json:"signs_from"`
-	PublishedUntil timestamp      `json:"published_until"` // null: no end is planned
+	CreatedAt      adminapi.Time  `json:"created_at"`
+	SignsFrom      adminapi.Time  `json:"signs_from"`
+	PublishedUntil adminapi.Time  `json:"published_until"` // null: no end is planned
 }
 
 func viewKey(k admin.KeyStatus) keyView {
 	view := keyView{
 		KID: k.ID, Alg: k.Algorithm, State: k.State,
-		CreatedAt: timestamp(k.CreatedAt), SignsFrom: timestamp(k.SignsFrom), PublishedUntil: timestamp(k.PublishedUntil),
+		CreatedAt: adminapi.Time{Time: k.CreatedAt}, SignsFrom: adminapi.Time{Time: k.SignsFrom}, PublishedUntil: adminapi.Time{Time: k.PublishedUntil},
 	}
 	if k.ForAudiences {
 		view.Line = line(true)

@@ -92,21 +92,3 @@ func clock(t time.Time) string {
 	}
 	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
-
-// timestamp is a time in JSON: RFC 3339, UTC, whole seconds, null where zero.
-type timestamp time.Time
-
-func (t timestamp) MarshalJSON() ([]byte, error) {
-	if time.Time(t).IsZero() {
-		return []byte("null"), nil
-	}
-	return json.Marshal(time.Time(t).UTC().Format(time.RFC3339))
-}
-
-// array makes a list an array in JSON, never null.
-func array(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return list
-}

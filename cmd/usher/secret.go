@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/usher-oauth/usher/adminapi"
 	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/storage"
 )
@@ -51,11 +52,13 @@ func (f passwordFlags) read(ctx context.Context, w world) (password string, gene
 // printPassword prints the user, with the password if it was generated: alone on
 // standard output, so that a script can take it.
 func (f passwordFlags) printPassword(w world, out outputFlag, u storage.User, password string, generated bool) error {
-	v := viewUser(u)
 	if !generated {
-		return out.print(w, v, nothing)
+		return out.print(w, adminapi.UserOf(u), nothing)
 	}
-	v.Password = password
+	v := struct {
+		adminapi.User
+		Password string `json:"password"`
+	}{adminapi.UserOf(u), password}
 	w.say("The password is shown only this once:")
 	return out.print(w, v, func() string { return password + "\n" })
 }

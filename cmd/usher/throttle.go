@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/usher-oauth/usher/admin"
+	"github.com/usher-oauth/usher/adminapi"
 	"github.com/usher-oauth/usher/storage"
 )
 
@@ -12,14 +13,6 @@ import (
 type throttleCmd struct {
 	List  throttleList  `cmd:"" help:"List who failed to log in, and who is refused for it until when."`
 	Clear throttleClear `cmd:"" help:"Let a user log in again at once; forgets the failures of the user from everywhere."`
-}
-
-// throttleView is what is held against a user, a network, or one seen from the other.
-type throttleView struct {
-	Username *string   `json:"user"`    // null: at all accounts
-	Network  *string   `json:"network"` // null: from all networks
-	Failures int       `json:"failures"`
-	Until    timestamp `json:"until"` // null: guesses are still allowed
 }
 
 // throttleList is `usher throttle list`.
@@ -34,21 +27,14 @@ func (c *throttleList) Run(ctx context.Context, w world) error {
 		if err != nil {
 			return err
 		}
-		views := make([]throttleView, len(list))
+		views := make([]adminapi.Throttle, len(list))
 		rows := [][]string{{"USER", "NETWORK", "FAILURES", "UNTIL"}}
 		for i, t := range list {
-			views[i] = throttleView{orNull(t.Username), orNull(t.Network), t.Failures, timestamp(t.Until)}
+			views[i] = adminapi.ThrottleOf(t)
 			rows = append(rows, []string{cell(t.Username), cell(t.Network), strconv.Itoa(t.Failures), clock(t.Until)})
 		}
 		return c.print(w, views, func() string { return table(rows...) })
 	})
-}
-
-func orNull(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 // throttleClear is `usher throttle clear`.

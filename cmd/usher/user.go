@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/usher-oauth/usher/admin"
+	"github.com/usher-oauth/usher/adminapi"
 	"github.com/usher-oauth/usher/storage"
 )
 
@@ -38,7 +39,7 @@ func (c *oneUser) change(ctx context.Context, w world, change admin.UserChange, 
 			return err
 		}
 		w.say("user %s: %s", u.Username, done)
-		return c.print(w, viewUser(u), nothing)
+		return c.print(w, adminapi.UserOf(u), nothing)
 	})
 }
 
@@ -162,6 +163,6 @@ func (c *userRemove) Run(ctx context.Context, w world) error {
 			return err
 		}
 		w.say("user %s: removed, every session and token has ended", u.Username)
-		return c.print(w, viewUser(u), nothing)
+		return c.print(w, adminapi.UserOf(u), nothing)
 	})
 }

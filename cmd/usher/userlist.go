@@ -3,28 +3,8 @@ package main
 import (
 	"context"
 
-	"github.com/usher-oauth/usher/storage"
+	"github.com/usher-oauth/usher/adminapi"
 )
-
-// userView is a user as the world may see it: without the hash.
-type userView struct {
-	ID        string    `json:"id"`
-	Username  string    `json:"username"`
-	Email     string    `json:"email"`
-	FullName  string    `json:"full_name"`
-	Disabled  bool      `json:"disabled"`
-	Scopes    []string  `json:"scopes"`
-	CreatedAt timestamp `json:"created_at"`
-	// Password is there only when it was just generated.
-	Password string `json:"password,omitempty"`
-}
-
-func viewUser(u storage.User) userView {
-	return userView{
-		ID: u.ID, Username: u.Username, Email: u.Email, FullName: u.FullName,
-		Disabled: u.Disabled, Scopes: array(u.Scopes), CreatedAt: timestamp(u.CreatedAt),
-	}
-}
 
 // userList is `usher user list`.
 type userList struct {
@@ -38,10 +18,10 @@ func (c *userList) Run(ctx context.Context, w world) error {
 		if err != nil {
 			return err
 		}
-		views := make([]userView, len(all))
+		views := make([]adminapi.User, len(all))
 		rows := [][]string{{"USERNAME", "FULL NAME", "EMAIL", "SCOPES", "STATE", "CREATED"}}
 		for i, u := range all {
-			views[i] = viewUser(u)
+			views[i] = adminapi.UserOf(u)
 			rows = append(rows, []string{cell(u.Username), cell(u.FullName), cell(u.Email), words(u.Scopes), state(u.Disabled), clock(u.CreatedAt)})
 		}
 		return c.print(w, views, func() string { return table(rows...) })
@@ -57,7 +37,7 @@ func (c *userShow) Run(ctx context.Context, w world) error {
 		if err != nil {
 			return err
 		}
-		return c.print(w, viewUser(u), func() string {
+		return c.print(w, adminapi.UserOf(u), func() string {
 			return table(
 				[]string{"username", cell(u.Username)},
 				[]string{"id", u.ID},
