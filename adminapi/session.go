@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/storage"
 )
 
@@ -50,7 +51,7 @@ func (a *api) revoke(r *http.Request) (Answer, error) {
 		return Answer{}, err
 	}
 	for _, name := range []string{n.User, n.Client} {
-		if strings.HasPrefix(name, "urt_") || strings.HasPrefix(name, "eyJ") {
+		if credentials.LooksLikeRefreshToken(name) || strings.HasPrefix(name, "eyJ") {
 			return Answer{}, invalid("that is a token: send it as token") // and keep it out of the log
 		}
 	}

@@ -3,6 +3,8 @@ package diagnose
 import (
 	"fmt"
 	"regexp"
+
+	"github.com/usher-oauth/usher/credentials"
 )
 
 // leastSecret is the length of the shortest text that could be of use to anyone as a
@@ -14,12 +16,12 @@ const leastSecret = 16
 var compactJWS = regexp.MustCompile(`(e[yw][A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.)[A-Za-z0-9_-]+`)
 
 // refreshTokens finds usher's refresh tokens within a text, and what is left of ones.
-var refreshTokens = regexp.MustCompile(`urt_[A-Za-z0-9_-]{16,}`)
+var refreshTokens = regexp.MustCompile(credentials.RefreshTokenPrefix + `[A-Za-z0-9_-]{16,}`)
 
 // hideTokens takes the signatures off tokens within a text, and shows no refresh
 // token.
 func hideTokens(s string) string {
-	return refreshTokens.ReplaceAllString(compactJWS.ReplaceAllString(s, "$1…"), "urt_…")
+	return refreshTokens.ReplaceAllString(compactJWS.ReplaceAllString(s, "$1…"), credentials.RefreshTokenPrefix+"…")
 }
 
 // deepest is how deep JSON may be nested to be shown.

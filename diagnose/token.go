@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/keys"
-	"github.com/usher-oauth/usher/provider"
 	"github.com/usher-oauth/usher/storage"
 )
 
@@ -71,7 +71,7 @@ func (t Token) Explain(ctx context.Context) Explanation {
 	e.Kind = Unknown
 	text := e.strip(t.Text)
 	switch {
-	case provider.LooksLikeRefreshToken(text):
+	case credentials.LooksLikeRefreshToken(text):
 		e.Kind = RefreshToken
 		e.explainRefresh(ctx, text)
 	case e.split(text):

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode"
+
+	"github.com/usher-oauth/usher/credentials"
 )
 
 const checkForm = "form"
@@ -89,7 +91,7 @@ func drop(which func(rune) bool) func(rune) rune {
 
 // looksLikeToken reports whether a text begins as a JWT or a refresh token does.
 func looksLikeToken(s string) bool {
-	return strings.HasPrefix(s, "eyJ") || strings.HasPrefix(s, "urt_")
+	return strings.HasPrefix(s, "eyJ") || credentials.LooksLikeRefreshToken(s)
 }
 
 // explainUnknown says what a text is that is no token.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/usher-oauth/usher/accesstoken"
+	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/storage"
 )
 
@@ -40,7 +41,7 @@ func (p *Provider) EndToken(ctx context.Context, token string) error {
 	if err := p.live.refresh(ctx); err != nil {
 		return err
 	}
-	if isRefreshToken(token) {
+	if credentials.LooksLikeRefreshToken(token) {
 		return p.revokeRefresh(ctx, token, anyClient)
 	}
 	return p.revokeAccess(ctx, token, anyClient)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/usher-oauth/usher/accesstoken"
+	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/keys"
 	"github.com/usher-oauth/usher/storage"
 )
@@ -52,7 +53,7 @@ func (p *Provider) introspect(ctx context.Context, r *Request) (i *Introspection
 	}
 	// The two kinds look different, so that token_type_hint has nothing to add.
 	describe := p.describeAccess
-	if isRefreshToken(token) {
+	if credentials.LooksLikeRefreshToken(token) {
 		describe = p.describeRefresh
 	}
 	found, err := describe(ctx, token)

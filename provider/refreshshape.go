@@ -1,6 +1,9 @@
 package provider
 
-import "github.com/usher-oauth/usher/keys"
+import (
+	"github.com/usher-oauth/usher/credentials"
+	"github.com/usher-oauth/usher/keys"
+)
 
 // RefreshToken is what a refresh token shows of itself.
 type RefreshToken struct {
@@ -15,7 +18,7 @@ type RefreshToken struct {
 // ReadRefreshToken reads a refresh token. It is not ok for what does not have the
 // form of one. A nil master makes none genuine.
 func ReadRefreshToken(master *keys.Master, token string) (t RefreshToken, ok bool) {
-	if !isRefreshToken(token) || len(token) != refreshLen {
+	if !credentials.LooksLikeRefreshToken(token) || len(token) != refreshLen {
 		return RefreshToken{}, false
 	}
 	t = RefreshToken{Grant: token[len(refreshPrefix):][:grantIDLen], Hash: hashToken(token)}
@@ -24,6 +27,3 @@ func ReadRefreshToken(master *keys.Master, token string) (t RefreshToken, ok boo
 	}
 	return t, true
 }
-
-// LooksLikeRefreshToken reports whether a text begins as refresh tokens do.
-func LooksLikeRefreshToken(text string) bool { return isRefreshToken(text) }

@@ -10,8 +10,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"strings"
 
+	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/keys"
 )
 
@@ -21,7 +21,7 @@ import (
 // a row for each token ever issued: it names its grant, and its hash is neither
 // the live one's nor the parent's.
 const (
-	refreshPrefix = "urt_"
+	refreshPrefix = credentials.RefreshTokenPrefix
 	grantIDLen    = 20
 	randomBytes   = 18
 	macBytes      = 18
@@ -48,7 +48,7 @@ func (t refreshTokens) issue(grantID string) string {
 
 // grant returns the grant that a genuine refresh token belongs to.
 func (t refreshTokens) grant(token string) (id string, ok bool) {
-	if !isRefreshToken(token) || len(token) != refreshLen {
+	if !credentials.LooksLikeRefreshToken(token) || len(token) != refreshLen {
 		return "", false
 	}
 	body, mac := token[:refreshLen-macLen], token[refreshLen-macLen:]
@@ -62,9 +62,6 @@ func (t refreshTokens) grant(token string) (id string, ok bool) {
 	}
 	return body[len(refreshPrefix):][:grantIDLen], true
 }
-
-// isRefreshToken tells refresh tokens from access tokens.
-func isRefreshToken(token string) bool { return strings.HasPrefix(token, refreshPrefix) }
 
 func refreshMAC(key []byte, body string) string {
 	h := hmac.New(sha256.New, key)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/usher-oauth/usher/audit"
+	"github.com/usher-oauth/usher/credentials"
 )
 
 // Revoke ends a token of the client that asks (RFC 7009). A refresh token, live
@@ -25,7 +26,7 @@ func (p *Provider) Revoke(ctx context.Context, r *Request) error {
 		return err
 	}
 	// The two kinds look different, so that token_type_hint has nothing to add.
-	if isRefreshToken(token) {
+	if credentials.LooksLikeRefreshToken(token) {
 		return p.revokeRefresh(ctx, token, client.ID)
 	}
 	return p.revokeAccess(ctx, token, client.ID)

@@ -20,7 +20,7 @@ var below = map[string][]string{
 	"handlers":              {"adminapi", "provider", "resource", "accesstoken", "credentials", "keys", "scope", "docs", "audit"},
 	"admin":                 {"storage", "keys", "credentials", "scope", "accesstoken"},
 	"provider":              {"storage", "keys", "credentials", "accesstoken", "scope", "audit"},
-	"diagnose":              {"admin", "provider", "storage", "keys", "accesstoken"},
+	"diagnose":              {"admin", "provider", "storage", "keys", "credentials", "accesstoken"},
 	"resource":              {"accesstoken", "keys"},
 	"accesstoken":           {"internal/recent"},
 	"audit":                 {},
