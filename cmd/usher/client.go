@@ -29,6 +29,14 @@ type oneClient struct {
 	outputFlag
 }
 
+// in is in of oneUser, for what can be a client's id.
+func (c *oneClient) in(ctx context.Context, create bool, pool *credentials.Pool, do func(office) error) error {
+	if err := credentials.ClientID(c.ID); err != nil {
+		return err
+	}
+	return c.officeFlags.in(ctx, create, pool, do)
+}
+
 // change makes a change and tells what the client is like then.
 func (c *oneClient) change(ctx context.Context, w world, change admin.ClientChange, done string) error {
 	return c.in(ctx, false, nil, func(o office) error {

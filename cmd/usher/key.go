@@ -157,6 +157,9 @@ type keyRetire struct {
 }
 
 func (c *keyRetire) Run(ctx context.Context, w world) error {
+	if c.KID == "" { // at a server, a path of another meaning
+		return fmt.Errorf("%w: %q", keys.ErrUnknownKey, c.KID)
+	}
 	return c.in(ctx, w, func(ks keyDesk) error {
 		if err := ks.Retire(ctx, c.KID); err != nil {
 			return err

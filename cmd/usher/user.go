@@ -7,6 +7,7 @@ import (
 
 	"github.com/usher-oauth/usher/admin"
 	"github.com/usher-oauth/usher/adminapi"
+	"github.com/usher-oauth/usher/credentials"
 	"github.com/usher-oauth/usher/storage"
 )
 
@@ -29,6 +30,15 @@ type oneUser struct {
 	Name string `arg:"" help:"Login name; capitals don't matter."`
 	officeFlags
 	outputFlag
+}
+
+// in is in of officeFlags, for what can be a user's name: at a server, nothing would be
+// a path of another meaning.
+func (c *oneUser) in(ctx context.Context, create bool, pool *credentials.Pool, do func(office) error) error {
+	if _, err := credentials.Username(c.Name); err != nil {
+		return err
+	}
+	return c.officeFlags.in(ctx, create, pool, do)
 }
 
 // change makes a change and tells what the user is like then.
