@@ -22,10 +22,10 @@ type Log struct {
 }
 
 // Open returns a log that appends to the file at path, which is made with mode 0600
-// where it is missing, or writes to stdout where path is "-". failed is told when a
+// where it is missing, or writes to standard where path is "-". failed is told when a
 // line could not be written; the request it is about goes on.
-func Open(path string, stdout io.Writer, failed func(error)) (*Log, error) {
-	l := &Log{failed: failed, out: stdout}
+func Open(path string, standard io.Writer, failed func(error)) (*Log, error) {
+	l := &Log{failed: failed, out: standard}
 	if path == "-" {
 		return l, nil
 	}

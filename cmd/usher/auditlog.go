@@ -25,17 +25,27 @@ var changing = map[string]bool{
 	"backup": true, "user export": true,
 }
 
-// openAudit opens the audit log where --audit-log names one.
-func (w world) openAudit(path string) (*audit.Log, error) {
+// openAudit opens the audit log where --audit-log names one. Of a command that changes
+// something, standard output is the result: a script takes a new password from there.
+func (w world) openAudit(path string, command *kong.Context) (*audit.Log, error) {
 	if path == "" {
 		return nil, nil
 	}
-	return audit.Open(path, w.stdout, func(err error) { w.say("usher: %v", err) })
+	standard := w.stdout
+	if changing[pathOf(command)] {
+		standard = w.stderr
+	}
+	return audit.Open(path, standard, func(err error) { w.say("usher: %v", err) })
+}
+
+// pathOf is a command as [changing] has it.
+func pathOf(command *kong.Context) string {
+	return strings.TrimPrefix(command.Selected().FullPath(), "usher ")
 }
 
 // recorded runs a command and writes the record of it.
 func (w world) recorded(command *kong.Context, run func() error) error {
-	path := strings.TrimPrefix(command.Selected().FullPath(), "usher ")
+	path := pathOf(command)
 	err := run()
 	if !changing[path] {
 		return err

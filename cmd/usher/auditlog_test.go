@@ -178,6 +178,20 @@ func TestAnAuditLogThatCanNotBeOpenedIsAFailure(t *testing.T) {
 	}
 }
 
+// A script takes the result from standard output.
+func TestTheAuditLogDoesNotMixWithAResult(t *testing.T) {
+	t.Parallel()
+	s := &testServer{Dir: t.TempDir(), t: t}
+	got := s.try("", []string{"USHER_AUDIT_LOG=-"}, "client", "add", "api", "--introspect", "--json")
+	var made struct {
+		ID string `json:"client_id"`
+	}
+	decode(t, got.Stdout, &made)
+	if got.Status != 0 || made.ID != "api" || strings.Count(got.Stderr, `"event":"client.add"`) != 1 {
+		t.Errorf("got %+v, want a client alone, and the event beside it", got)
+	}
+}
+
 // A command that is new is one or the other.
 func TestEveryCommandIsKnownToChangeOrNot(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,7 @@ import (
 
 // cli is the command tree. A command is a struct, its fields are its flags.
 type cli struct {
-	AuditLog string `placeholder:"FILE" help:"File to append a line of JSON to for each event that matters to security; - is standard output (default: none)."`
+	AuditLog string `placeholder:"FILE" help:"File to append a line of JSON to for each event that matters to security; - is standard output of serve and demo, and standard error of other commands (default: none)."`
 
 	Demo        demo        `cmd:"" help:"Run a complete tutorial server: a user, two clients and the curl lines to try."`
 	Serve       serve       `cmd:"" help:"Run the server."`
@@ -69,7 +69,7 @@ func run(args []string, w world) int {
 	if err := oneOffice(command); err != nil {
 		return w.fail(err)
 	}
-	if w.audit, err = w.openAudit(tree.AuditLog); err != nil {
+	if w.audit, err = w.openAudit(tree.AuditLog, command); err != nil {
 		return w.fail(err)
 	}
 	err = w.recorded(command, func() error { return command.Run(w, parser) })
