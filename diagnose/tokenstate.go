@@ -136,16 +136,16 @@ func (e *explaining) explainRefresh(ctx context.Context, text string) {
 	case !now.Before(s.ExpiresAt):
 		e.fail(check, fmt.Sprintf("its login ended %s (%s), as --refresh-token-ttl says", relative(s.ExpiresAt, now), stamp(s.ExpiresAt)), again)
 	case s.User.Disabled:
-		e.fail(checkUser, fmt.Sprintf("user %s is disabled", plain(s.User.Username)), "usher user enable, then log in again")
+		e.fail(checkUser, fmt.Sprintf("user %s is disabled", plain(s.Username)), "usher user enable, then log in again")
 	case s.Client.Disabled:
 		e.fail(checkClient, fmt.Sprintf("client %s is disabled", plain(s.ClientID)), "usher client enable, then log in again")
 	case s.User.Epoch != s.UserEpoch:
-		e.fail(checkUser, fmt.Sprintf("every session of user %s was ended since", plain(s.User.Username)), again)
+		e.fail(checkUser, fmt.Sprintf("every session of user %s was ended since", plain(s.Username)), again)
 	case s.Client.Epoch != s.ClientEpoch:
 		e.fail(checkClient, fmt.Sprintf("every session of client %s was ended since", plain(s.ClientID)), again)
 	case bytes.Equal(s.Refresh, t.Hash):
 		e.live = true
-		e.ok(check, "it works until %s (%s), for user %s at client %s", stamp(s.ExpiresAt), relative(s.ExpiresAt, now), plain(s.User.Username), plain(s.ClientID))
+		e.ok(check, "it works until %s (%s), for user %s at client %s", stamp(s.ExpiresAt), relative(s.ExpiresAt, now), plain(s.Username), plain(s.ClientID))
 	case bytes.Equal(s.Previous, t.Hash):
 		e.fail(check, fmt.Sprintf("it was used %s: another has taken its place", relative(s.RotatedAt, now)), "use the one that came in that answer; sending this again after --refresh-grace ends the whole login")
 	default:

@@ -163,7 +163,7 @@ func (p *Provider) describeRefresh(ctx context.Context, token string) (*Introspe
 		Active:   true,
 		Scope:    strings.Join(s.Scopes, " "),
 		ClientID: s.ClientID,
-		Username: s.User.Username,
+		Username: s.Username,
 		Expiry:   s.ExpiresAt.Unix(),
 		IssuedAt: s.RotatedAt.Unix(),
 		Subject:  s.UserID,

@@ -39,7 +39,7 @@ func (g refreshGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.A
 		return err
 	}
 	record := audit.Of(ctx)
-	record.User, record.Account, record.Grant = found.User.Username, found.UserID, found.ID
+	record.User, record.Account, record.Grant = found.Username, found.UserID, found.ID
 	switch {
 	case found.ClientID != s.client.ID:
 		record.Reason = "refresh token of another client"
@@ -62,7 +62,8 @@ func (g refreshGrant) HandleTokenEndpointRequest(ctx context.Context, r fosite.A
 	if s.look, err = g.p.lookOf(s.known, audiences); err != nil {
 		return err
 	}
-	s.user, s.grant, s.client = found.User, found.Grant, found.Client
+	s.user = storage.User{ID: found.UserID, Username: found.Username}
+	s.grant, s.client.Scopes, s.client.Epoch = found.Grant, found.Client.Scopes, found.Client.Epoch
 	r.SetRequestedScopes(scopes)
 	r.SetRequestedAudience(audiences)
 	return nil
@@ -130,21 +131,17 @@ func (g refreshGrant) used(ctx context.Context, s *session, found storage.Sessio
 	// Without a grace there is none, also after a clock was put back.
 	inGrace := p.cfg.RefreshGrace > 0 && age < p.cfg.RefreshGrace
 	if inGrace && bytes.Equal(found.Previous, hashToken(token)) {
-		a, err := openAnswer(found.Answer, token)
-		if err != nil {
+		sealed, err := p.cfg.Store.Answer(ctx, found.ID, hashToken(token))
+		if err == nil {
+			return g.again(ctx, s, sealed, token)
+		}
+		if !errors.Is(err, storage.ErrNotFound) {
 			return err
 		}
-		// Whoever committed it may have been told that it did not work.
-		err = p.cfg.Store.ConfirmGrant(ctx, found.ID)
-		if errors.Is(err, storage.ErrNotFound) {
-			return errRefresh
-		}
-		if err != nil {
+		// Meanwhile the session has ended, or the successor was used.
+		if _, err := p.sessionOf(ctx, token); err != nil {
 			return err
 		}
-		audit.Of(ctx).Reason = "answer given again"
-		s.replay = &a
-		return nil
 	}
 	if err := p.cfg.Store.EndGrant(ctx, found.ID); err != nil {
 		return err
@@ -154,6 +151,17 @@ func (g refreshGrant) used(ctx context.Context, s *session, found storage.Sessio
 	p.cfg.Log.WarnContext(ctx, "a used refresh token was used again: its grant is ended",
 		"grant", found.ID, "client", found.ClientID, "user", found.UserID, "age", age.Round(time.Millisecond))
 	return errRefresh
+}
+
+// again repeats the answer to the token.
+func (g refreshGrant) again(ctx context.Context, s *session, sealed []byte, token string) error {
+	a, err := openAnswer(sealed, token)
+	if err != nil {
+		return err
+	}
+	audit.Of(ctx).Reason = "answer given again"
+	s.replay = &a
+	return nil
 }
 
 // sessionOf returns the grant that a genuine refresh token belongs to, whether it

@@ -46,7 +46,7 @@ func (p *Provider) revokeRefresh(ctx context.Context, token, clientID string) er
 		return err
 	}
 	record := audit.Of(ctx)
-	record.Event, record.User, record.Account, record.Grant = audit.Revocation, s.User.Username, s.UserID, s.ID
+	record.Event, record.User, record.Account, record.Grant = audit.Revocation, s.Username, s.UserID, s.ID
 	if err := p.cfg.Store.EndGrant(ctx, s.ID); err != nil {
 		return err
 	}

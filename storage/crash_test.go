@@ -224,8 +224,11 @@ func stepOf(ctx context.Context, s *storage.Store, grant string, revoked map[str
 		if !bytes.Equal(g.Refresh, stepToken(grant, step)) {
 			continue
 		}
-		if step > stepMade && (!bytes.Equal(g.Previous, stepToken(grant, step-1)) || string(g.Answer) != fmt.Sprint("answer ", step)) {
-			return -1, fmt.Errorf("got half a rotation: %+v", g.Grant)
+		if step > stepMade {
+			answer, err := s.Answer(ctx, grant, stepToken(grant, step-1))
+			if err != nil || string(answer) != fmt.Sprint("answer ", step) {
+				return -1, fmt.Errorf("got half a rotation: %+v, %q (%v)", g.Grant, answer, err)
+			}
 		}
 		if step == stepRotated && tokenRevoked {
 			return stepRevoked, nil

@@ -20,19 +20,25 @@ type change struct {
 	make  func(ctx context.Context, s *storage.Store) error
 }
 
+// rotated has the living grant's token used, for another of the same name.
+func rotated(ctx context.Context, s *storage.Store) error {
+	won, err := s.RotateGrant(ctx, "living", []byte("first"), []byte("first"), []byte("answer"))
+	if err == nil && !won {
+		return errors.New("a refresh lost against nobody")
+	}
+	return err
+}
+
 // changes are every kind of write, on a database that furnished has prepared.
 var changes = []change{
 	{"login", "grants", false, func(ctx context.Context, s *storage.Store) error {
 		return s.CreateGrant(ctx, storage.Grant{ID: storage.NewID(), UserID: "ann", Refresh: []byte("first")})
 	}},
-	{"refresh", "grants", false, func(ctx context.Context, s *storage.Store) error {
-		won, err := s.RotateGrant(ctx, "living", []byte("first"), []byte("first"), nil)
-		if err == nil && !won {
-			return errors.New("a refresh lost against nobody")
-		}
+	{"refresh", "grants", false, rotated},
+	{"answer again", "grants", true, func(ctx context.Context, s *storage.Store) error {
+		_, err := s.Answer(ctx, "living", []byte("first"))
 		return err
 	}},
-	{"answer again", "grants", false, func(ctx context.Context, s *storage.Store) error { return s.ConfirmGrant(ctx, "living") }},
 	{"logout", "settings", true, func(ctx context.Context, s *storage.Store) error { return s.EndGrant(ctx, storage.NewID()) }},
 	{"revocation", "settings", true, func(ctx context.Context, s *storage.Store) error {
 		return s.RevokeToken(ctx, storage.NewID(), time.Now().Add(time.Hour))
@@ -64,6 +70,7 @@ func furnished(t *testing.T, address string) *storage.Store {
 		s.CreateClient(t.Context(), storage.Client{ID: "web"}),
 		s.CreateGrant(t.Context(), storage.Grant{ID: "living", UserID: "ann", UserEpoch: "first", ClientID: "web", Refresh: []byte("first"),
 			ExpiresAt: time.Now().Add(time.Hour)}),
+		rotated(t.Context(), s),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -244,23 +251,29 @@ func TestConfirmingWaitsForTheStandby(t *testing.T) {
 		}
 		return n
 	}
-	rotated := make(chan error, 1)
+	done := make(chan error, 1)
 	go func() {
-		_, err := s.RotateGrant(t.Context(), "living", []byte("first"), []byte("next"), []byte("answer"))
-		rotated <- err
+		_, err := s.RotateGrant(t.Context(), "living", []byte("first"), []byte("next"), []byte("the next answer"))
+		done <- err
 	}()
 	within(t, 10*time.Second, "the refresh waits for the standby", func() bool { return waiting("UPDATE grants SET refresh_hash") == 1 })
 	execute(t, db, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)
-	if err := <-rotated; !errors.Is(err, storage.ErrUnavailable) {
+	if err := <-done; !errors.Is(err, storage.ErrUnavailable) {
 		t.Errorf("the refresh: got %v, want ErrUnavailable", err)
 	}
 	found, err := s.Session(t.Context(), "living")
-	if err != nil || string(found.Answer) != "answer" {
-		t.Fatalf("got %q (%v), want what the primary alone has", found.Answer, err)
+	if err != nil || string(found.Refresh) != "next" {
+		t.Fatalf("got %q (%v), want what the primary alone has", found.Refresh, err)
 	}
 	confirmed := make(chan error, 1)
-	go func() { confirmed <- s.ConfirmGrant(t.Context(), "living") }()
-	within(t, 10*time.Second, "the confirmation waits for the standby", func() bool { return waiting("UPDATE grants SET rotated_at") == 1 })
+	go func() {
+		answer, err := s.Answer(t.Context(), "living", []byte("first"))
+		if err == nil && string(answer) != "the next answer" {
+			err = fmt.Errorf("got %q, want the answer", answer)
+		}
+		confirmed <- err
+	}()
+	within(t, 10*time.Second, "the answer waits for the standby", func() bool { return waiting("commit") == 1 })
 	execute(t, db, `ALTER SYSTEM SET synchronous_standby_names = ''`, `SELECT pg_reload_conf()`)
 	if err := <-confirmed; err != nil {
 		t.Errorf("got %v, want it confirmed", err)

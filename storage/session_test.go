@@ -28,7 +28,7 @@ func TestASessionLivesWhileAllItStandsOnDoes(t *testing.T) {
 	} {
 		s := storage.Session{
 			Grant: storage.Grant{UserEpoch: "u", ClientEpoch: "c", ExpiresAt: end},
-			User:  storage.User{Epoch: "u"}, Client: storage.Client{Epoch: "c"},
+			User:  storage.Party{Epoch: "u"}, Client: storage.Party{Epoch: "c"},
 		}
 		tt.change(&s)
 		if got := s.Live(tt.now); got != tt.want {

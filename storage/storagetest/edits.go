@@ -13,6 +13,11 @@ func UserScopes(scopes ...string) func(*storage.User) error {
 	return func(u *storage.User) error { u.Scopes = scopes; return nil }
 }
 
+// ClientScopes is for [storage.Store.ChangeClient].
+func ClientScopes(scopes ...string) func(*storage.Client) error {
+	return func(c *storage.Client) error { c.Scopes = scopes; return nil }
+}
+
 // DisableClient is for [storage.Store.ChangeClient].
 func DisableClient(c *storage.Client) error { c.Disabled = true; return nil }
 

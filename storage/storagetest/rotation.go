@@ -2,7 +2,6 @@ package storagetest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -16,12 +15,12 @@ func rotationTests() []test {
 		{"puts the next token in the place of the presented one", testRotate},
 		{"refuses any token but the live one", testRotateRefuses},
 		{"has one winner, however many present the token at once", testRotateAtOnce},
-		{"is confirmed without a change, while the grant lives", testConfirm},
+		{"is answered again without a change, until the next", testAnswer},
 		{"goes on unbroken when every winner rotates again", testRotateChain},
 	}
 }
 
-func testConfirm(t *testing.T, db Database) {
+func testAnswer(t *testing.T, db Database) {
 	s, ctx := open(t, db), t.Context()
 	g := s.login(t, s.user(t, "ann"), s.client(t, "app"))
 	_, err := s.RotateGrant(ctx, g.ID, token(g.ID, 0), token(g.ID, 1), []byte("answer"))
@@ -29,14 +28,25 @@ func testConfirm(t *testing.T, db Database) {
 	want, err := s.Session(ctx, g.ID)
 	check(t, err)
 	s.clock.advance(time.Second)
-	check(t, s.ConfirmGrant(ctx, g.ID))
+	for range 2 {
+		answer, err := s.Answer(ctx, g.ID, token(g.ID, 0))
+		check(t, err)
+		equal(t, "the answer", string(answer), "answer")
+	}
 	got, err := s.Session(ctx, g.ID)
 	check(t, err)
-	equal(t, "the grant once confirmed", got.Grant, want.Grant)
-	check(t, s.EndGrant(ctx, g.ID))
-	if err := s.ConfirmGrant(ctx, g.ID); !errors.Is(err, storage.ErrNotFound) {
-		t.Errorf("an ended grant: got %v, want ErrNotFound", err)
+	equal(t, "the grant once answered again", got.Grant, want.Grant)
+	gone := func(when string, presented int) {
+		t.Helper()
+		_, err := s.Answer(ctx, g.ID, token(g.ID, presented))
+		wantErr(t, when, err, storage.ErrNotFound)
 	}
+	gone("the live token", 1)
+	_, err = s.RotateGrant(ctx, g.ID, token(g.ID, 1), token(g.ID, 2), []byte("next"))
+	check(t, err)
+	gone("once its successor was used", 0)
+	check(t, s.EndGrant(ctx, g.ID))
+	gone("an ended grant", 1)
 }
 
 func testRotate(t *testing.T, db Database) {
@@ -51,10 +61,13 @@ func testRotate(t *testing.T, db Database) {
 		if !won || err != nil {
 			t.Fatalf("rotation %d: got %t, %v, want true", n+1, won, err)
 		}
-		want.Previous, want.Refresh, want.Answer, want.RotatedAt = token(g.ID, n), token(g.ID, n+1), answer, s.clock.Now()
+		want.Previous, want.Refresh, want.RotatedAt = token(g.ID, n), token(g.ID, n+1), s.clock.Now()
 		got, err := s.Session(ctx, g.ID)
 		check(t, err)
 		equal(t, fmt.Sprintf("the grant after rotation %d", n+1), got.Grant, want)
+		kept, err := s.Answer(ctx, g.ID, token(g.ID, n))
+		check(t, err)
+		equal(t, fmt.Sprintf("the answer of rotation %d", n+1), kept, answer)
 	}
 	got, err := s.Session(ctx, other.ID)
 	check(t, err)
@@ -118,11 +131,14 @@ func testRotateAtOnce(t *testing.T, db Database) {
 		}
 		want := g
 		want.Previous, want.Refresh = g.Refresh, token(g.ID, int(winner.Load())+1)
-		want.Answer, want.RotatedAt = fmt.Append(nil, "answer ", winner.Load()), nodes[0].clock.Now()
+		want.RotatedAt = nodes[0].clock.Now()
 		for _, s := range nodes {
 			got, err := s.Session(t.Context(), g.ID)
 			check(t, err)
 			equal(t, "the grant", got.Grant, want)
+			answer, err := s.Answer(t.Context(), g.ID, g.Refresh)
+			check(t, err)
+			equal(t, "the answer", string(answer), fmt.Sprint("answer ", winner.Load()))
 		}
 	}
 }
