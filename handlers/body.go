@@ -1,8 +1,8 @@
 package handlers
 
 import (
+	"bytes"
 	"errors"
-	"io"
 	"net/http"
 	"os"
 	"time"
@@ -58,13 +58,17 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
+// readAll reads to the end, so that a body of another length than was announced is
+// noticed. The announced length is worth some memory before a byte of it has come, but
+// no more than that: anyone can announce.
 func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if r.ContentLength < 0 { // not known
-		return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	const worth = 2 << 10
+	var body bytes.Buffer
+	if r.ContentLength >= 0 {
+		body.Grow(int(min(r.ContentLength, worth)) + bytes.MinRead)
 	}
-	body := make([]byte, r.ContentLength)
-	_, err := io.ReadFull(r.Body, body)
-	return body, err
+	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
+	return body.Bytes(), err
 }
 
 // setReadDeadline ends reading from the client at t. A connection that has no

@@ -35,6 +35,7 @@ type connections struct {
 // each request.
 type connection struct {
 	net.Conn
+	served        net.Conn    // what net/http knows it as, which with TLS is around it
 	before, after *connection // nil where it does not wait; its server's mu is held
 }
 
@@ -58,7 +59,7 @@ func (c *connections) room() {
 	for c.count >= c.limit && !c.closed {
 		if longest := c.idle.after; longest != &c.idle {
 			longest.leave()
-			go longest.Close() // may say goodbye first; whoever serves it learns that it ended
+			go longest.served.Close() // may say goodbye first; whoever serves it learns that it ended
 		}
 		c.changed.Wait()
 	}
@@ -74,13 +75,15 @@ func (c *connections) Close() error {
 }
 
 // state is called by net/http, with the last state of each connection once.
-func (c *connections) state(conn net.Conn, state http.ConnState) {
-	if secure, ok := conn.(*tls.Conn); ok {
+func (c *connections) state(served net.Conn, state http.ConnState) {
+	conn := served
+	if secure, ok := served.(*tls.Conn); ok {
 		conn = secure.NetConn()
 	}
 	accepted := conn.(*connection) // nothing else was served
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	accepted.served = served
 	accepted.leave()
 	switch state {
 	case http.StateIdle:
@@ -92,6 +95,16 @@ func (c *connections) state(conn net.Conn, state http.ConnState) {
 		return
 	}
 	c.changed.Signal()
+}
+
+// CloseWrite tells the client that nothing more will come, while what it still sends is
+// read: net/http does so before it closes a connection, lest the client lose an answer
+// that it has not read yet.
+func (c *connection) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
 }
 
 // leave takes a connection from among those that wait.
