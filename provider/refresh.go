@@ -131,17 +131,21 @@ func (g refreshGrant) used(ctx context.Context, s *session, found storage.Sessio
 	// Without a grace there is none, also after a clock was put back.
 	inGrace := p.cfg.RefreshGrace > 0 && age < p.cfg.RefreshGrace
 	if inGrace && bytes.Equal(found.Previous, hashToken(token)) {
-		sealed, err := p.cfg.Store.Answer(ctx, found.ID, hashToken(token))
-		if err == nil {
-			return g.again(ctx, s, sealed, token)
-		}
-		if !errors.Is(err, storage.ErrNotFound) {
+		a, err := openAnswer(found.Answer, token)
+		if err != nil {
 			return err
 		}
-		// Meanwhile the session has ended, or the successor was used.
-		if _, err := p.sessionOf(ctx, token); err != nil {
+		// Whoever committed it may have been told that it did not work.
+		err = p.cfg.Store.ConfirmGrant(ctx, found.ID)
+		if errors.Is(err, storage.ErrNotFound) {
+			return errRefresh
+		}
+		if err != nil {
 			return err
 		}
+		audit.Of(ctx).Reason = "answer given again"
+		s.replay = &a
+		return nil
 	}
 	if err := p.cfg.Store.EndGrant(ctx, found.ID); err != nil {
 		return err
@@ -153,17 +157,6 @@ func (g refreshGrant) used(ctx context.Context, s *session, found storage.Sessio
 	return errRefresh
 }
 
-// again repeats the answer to the token.
-func (g refreshGrant) again(ctx context.Context, s *session, sealed []byte, token string) error {
-	a, err := openAnswer(sealed, token)
-	if err != nil {
-		return err
-	}
-	audit.Of(ctx).Reason = "answer given again"
-	s.replay = &a
-	return nil
-}
-
 // sessionOf returns the grant that a genuine refresh token belongs to, whether it
 // is the live token or an ancestor.
 func (p *Provider) sessionOf(ctx context.Context, token string) (storage.Session, error) {
@@ -172,7 +165,7 @@ func (p *Provider) sessionOf(ctx context.Context, token string) (storage.Session
 		audit.Of(ctx).Reason = "not a refresh token of this server"
 		return storage.Session{}, errRefresh
 	}
-	s, err := p.cfg.Store.Session(ctx, id)
+	s, err := p.cfg.Store.SessionOf(ctx, id, hashToken(token))
 	if errors.Is(err, storage.ErrNotFound) {
 		audit.Of(ctx).Reason = "session has ended"
 		return storage.Session{}, errRefresh

@@ -225,9 +225,9 @@ func stepOf(ctx context.Context, s *storage.Store, grant string, revoked map[str
 			continue
 		}
 		if step > stepMade {
-			answer, err := s.Answer(ctx, grant, stepToken(grant, step-1))
-			if err != nil || string(answer) != fmt.Sprint("answer ", step) {
-				return -1, fmt.Errorf("got half a rotation: %+v, %q (%v)", g.Grant, answer, err)
+			of, err := s.SessionOf(ctx, grant, stepToken(grant, step-1))
+			if err != nil || string(of.Answer) != fmt.Sprint("answer ", step) {
+				return -1, fmt.Errorf("got half a rotation: %+v (%v)", of, err)
 			}
 		}
 		if step == stepRotated && tokenRevoked {

@@ -65,3 +65,24 @@ func (s *Store) GrantsOf(ctx context.Context, username string) (n int, err error
 	err = s.read.one(ctx, []any{&n}, `SELECT COUNT(*) FROM grants g JOIN users u ON u.id = g.user_id WHERE u.username = $1`, username)
 	return n, err
 }
+
+// RotateTogether rotates grants with one presented token as several callers at once do.
+// It returns those that won, and those that have to go alone.
+func (s *Store) RotateTogether(ctx context.Context, presented, next, answer []byte, ids ...string) (won, alone []string, err error) {
+	var group []*asked[rotation, rotated]
+	for _, id := range ids {
+		group = append(group, &asked[rotation, rotated]{question: rotation{id, presented, next, answer}})
+	}
+	s.rotateTogether(ctx, group)
+	for _, a := range group {
+		switch {
+		case a.err != nil:
+			err = a.err
+		case a.answer.won:
+			won = append(won, a.question.id)
+		case a.answer.alone:
+			alone = append(alone, a.question.id)
+		}
+	}
+	return won, alone, err
+}

@@ -73,20 +73,32 @@ func (d *postgresDB) use(f func() error) error {
 // takes three. Like a commit it is not tried again where it may have happened, and
 // not cut off when ctx ends in the middle. The wait for a connection ends with ctx.
 func (d *postgresDB) single(ctx context.Context, query string, args ...any) (n int64, err error) {
-	err = d.use(func() error {
+	err = d.once(ctx, func(ctx context.Context, q direct) error {
+		n, err = q.exec(ctx, query, args...)
+		return err
+	})
+	return n, err
+}
+
+func (d *postgresDB) returning(ctx context.Context, query string, args ...any) (texts []string, err error) {
+	err = d.once(ctx, func(ctx context.Context, q direct) error {
+		texts, err = eachText(ctx, q, query, args...) // of this try alone
+		return err
+	})
+	return texts, err
+}
+
+func (d *postgresDB) once(ctx context.Context, statement func(context.Context, direct) error) error {
+	return d.use(func() error {
 		whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeLimit)
 		defer cancel()
 		for try := 1; ; try++ {
-			err := d.connected(ctx, whole, func(conn *sql.Conn) (err error) {
-				n, err = direct{conn}.exec(whole, query, args...)
-				return err
-			})
+			err := d.connected(ctx, whole, func(conn *sql.Conn) error { return statement(whole, direct{conn}) })
 			if err == nil || !unsent(err) && !serialization(err) || try == writeTries || whole.Err() != nil || ctx.Err() != nil {
 				return err
 			}
 		}
 	})
-	return n, err
 }
 
 // connected runs f on a connection of the pool. The wait for one ends with ctx and

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,10 +36,14 @@ var changes = []change{
 		return s.CreateGrant(ctx, storage.Grant{ID: storage.NewID(), UserID: "ann", Refresh: []byte("first")})
 	}},
 	{"refresh", "grants", false, rotated},
-	{"answer again", "grants", true, func(ctx context.Context, s *storage.Store) error {
-		_, err := s.Answer(ctx, "living", []byte("first"))
+	{"refreshes together", "grants", false, func(ctx context.Context, s *storage.Store) error {
+		won, _, err := s.RotateTogether(ctx, []byte("first"), []byte("first"), []byte("answer"), "none", "living")
+		if err == nil && !slices.Equal(won, []string{"living"}) {
+			return fmt.Errorf("got %q rotated, want the living one", won)
+		}
 		return err
 	}},
+	{"answer again", "grants", false, func(ctx context.Context, s *storage.Store) error { return s.ConfirmGrant(ctx, "living") }},
 	{"logout", "settings", true, func(ctx context.Context, s *storage.Store) error { return s.EndGrant(ctx, storage.NewID()) }},
 	{"revocation", "settings", true, func(ctx context.Context, s *storage.Store) error {
 		return s.RevokeToken(ctx, storage.NewID(), time.Now().Add(time.Hour))
@@ -233,50 +238,6 @@ func TestAWriteSurvivesAnotherTransaction(t *testing.T) {
 				t.Errorf("got %d revocations counted (%v), want 2", revocations.Revocations, err)
 			}
 		})
-	}
-}
-
-// A commit whose wait for the standby was broken off can be read. What is read of it
-// is confirmed once the standby has it, and not before.
-func TestConfirmingWaitsForTheStandby(t *testing.T) {
-	t.Parallel()
-	cluster := postgrestest.NewCluster(t, "synchronous_standby_names = 'away'")
-	alone := postgrestest.With(t, cluster.URL, "synchronous_commit", "local")
-	furnished(t, alone)
-	s, db := postgresSchema(cluster.URL).Open(t, storage.Options{}), openPostgres(t, alone)
-	waiting := func(query string) (n int) {
-		err := db.QueryRowContext(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE $1`, query+"%").Scan(&n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	done := make(chan error, 1)
-	go func() {
-		_, err := s.RotateGrant(t.Context(), "living", []byte("first"), []byte("next"), []byte("the next answer"))
-		done <- err
-	}()
-	within(t, 10*time.Second, "the refresh waits for the standby", func() bool { return waiting("UPDATE grants SET refresh_hash") == 1 })
-	execute(t, db, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)
-	if err := <-done; !errors.Is(err, storage.ErrUnavailable) {
-		t.Errorf("the refresh: got %v, want ErrUnavailable", err)
-	}
-	found, err := s.Session(t.Context(), "living")
-	if err != nil || string(found.Refresh) != "next" {
-		t.Fatalf("got %q (%v), want what the primary alone has", found.Refresh, err)
-	}
-	confirmed := make(chan error, 1)
-	go func() {
-		answer, err := s.Answer(t.Context(), "living", []byte("first"))
-		if err == nil && string(answer) != "the next answer" {
-			err = fmt.Errorf("got %q, want the answer", answer)
-		}
-		confirmed <- err
-	}()
-	within(t, 10*time.Second, "the answer waits for the standby", func() bool { return waiting("commit") == 1 })
-	execute(t, db, `ALTER SYSTEM SET synchronous_standby_names = ''`, `SELECT pg_reload_conf()`)
-	if err := <-confirmed; err != nil {
-		t.Errorf("got %v, want it confirmed", err)
 	}
 }
 

@@ -158,6 +158,14 @@ func (d *sqliteDB) single(ctx context.Context, query string, args ...any) (n int
 	return n, err
 }
 
+func (d *sqliteDB) returning(ctx context.Context, query string, args ...any) (texts []string, err error) {
+	err = d.group.do(ctx, func(ctx context.Context, q querier) error {
+		texts, err = eachText(ctx, q, query, args...)
+		return err
+	})
+	return texts, err
+}
+
 // changed looks at what moves with each commit of another connection, whichever
 // process it is in: the wal-index, or else SQLite's own counter.
 func (d *sqliteDB) changed(ctx context.Context) (bool, error) {

@@ -53,8 +53,12 @@ type Store struct {
 	now     func() time.Time
 	past    func() time.Time
 	charges chan struct{} // see Charge
-	closed  atomic.Bool
-	close   func() error
+
+	// Nil for an embedded database, which is no way away.
+	sessions  *gathered[presentation, Session]
+	rotations *gathered[rotation, rotated]
+	closed    atomic.Bool
+	close     func() error
 }
 
 // Open opens the database that url names ("sqlite:usher.db"), making an embedded
@@ -79,6 +83,10 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		past()
 	}
 	s := &Store{dialect: d, read: d.reader(), now: o.Now, past: past, charges: make(chan struct{}, maxCharges)}
+	if s.Path() == "" {
+		s.sessions = &gathered[presentation, Session]{ask: s.sessionsTogether}
+		s.rotations = &gathered[rotation, rotated]{ask: s.rotateTogether}
+	}
 	s.close = sync.OnceValue(func() error {
 		s.closed.Store(true)
 		return s.dialect.close()

@@ -43,6 +43,14 @@ func (t traced) single(ctx context.Context, query string, args ...any) (n int64,
 	return n, err
 }
 
+func (t traced) returning(ctx context.Context, query string, args ...any) (texts []string, err error) {
+	err = t.span(ctx, query, func(ctx context.Context) error {
+		texts, err = t.dialect.returning(ctx, query, args...)
+		return err
+	})
+	return texts, err
+}
+
 func (t traced) announce(ctx context.Context, q querier) error {
 	if inner, ok := q.(tracedQuerier); ok {
 		q = inner.querier

@@ -61,7 +61,7 @@ func writes(s node, ann storage.User, app storage.Client, g storage.Grant) []cal
 			_, err := s.RotateGrant(ctx, g.ID, g.Refresh, token(g.ID, 1), nil)
 			return err
 		}},
-		{"Answer", func(ctx context.Context) error { _, err := s.Answer(ctx, g.ID, g.Refresh); return err }},
+		{"ConfirmGrant", func(ctx context.Context) error { return s.ConfirmGrant(ctx, g.ID) }},
 		{"EndGrant", func(ctx context.Context) error { return s.EndGrant(ctx, g.ID) }},
 		{"RevokeToken", func(ctx context.Context) error { return s.RevokeToken(ctx, "jti", s.clock.Now()) }},
 		{"RaiseAccessTokenTTL", func(ctx context.Context) error { _, err := s.RaiseAccessTokenTTL(ctx, time.Hour); return err }},

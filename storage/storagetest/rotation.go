@@ -15,7 +15,7 @@ func rotationTests() []test {
 		{"puts the next token in the place of the presented one", testRotate},
 		{"refuses any token but the live one", testRotateRefuses},
 		{"has one winner, however many present the token at once", testRotateAtOnce},
-		{"is answered again without a change, until the next", testAnswer},
+		{"is answered again, and confirmed, without a change until the next", testAnswer},
 		{"goes on unbroken when every winner rotates again", testRotateChain},
 	}
 }
@@ -28,25 +28,25 @@ func testAnswer(t *testing.T, db Database) {
 	want, err := s.Session(ctx, g.ID)
 	check(t, err)
 	s.clock.advance(time.Second)
-	for range 2 {
-		answer, err := s.Answer(ctx, g.ID, token(g.ID, 0))
+	wantAnswer := func(when string, presented int, answer string) {
+		t.Helper()
+		found, err := s.SessionOf(ctx, g.ID, token(g.ID, presented))
 		check(t, err)
-		equal(t, "the answer", string(answer), "answer")
+		equal(t, "the answer "+when, string(found.Answer), answer)
 	}
+	wantAnswer("to the parent", 0, "answer")
+	wantAnswer("to the live token", 1, "")
+	check(t, s.ConfirmGrant(ctx, g.ID))
+	wantAnswer("once confirmed", 0, "answer")
 	got, err := s.Session(ctx, g.ID)
 	check(t, err)
 	equal(t, "the grant once answered again", got.Grant, want.Grant)
-	gone := func(when string, presented int) {
-		t.Helper()
-		_, err := s.Answer(ctx, g.ID, token(g.ID, presented))
-		wantErr(t, when, err, storage.ErrNotFound)
-	}
-	gone("the live token", 1)
 	_, err = s.RotateGrant(ctx, g.ID, token(g.ID, 1), token(g.ID, 2), []byte("next"))
 	check(t, err)
-	gone("once its successor was used", 0)
+	wantAnswer("once its successor was used", 0, "")
+	wantAnswer("to the next", 1, "next")
 	check(t, s.EndGrant(ctx, g.ID))
-	gone("an ended grant", 1)
+	wantErr(t, "an ended grant", s.ConfirmGrant(ctx, g.ID), storage.ErrNotFound)
 }
 
 func testRotate(t *testing.T, db Database) {
@@ -65,9 +65,9 @@ func testRotate(t *testing.T, db Database) {
 		got, err := s.Session(ctx, g.ID)
 		check(t, err)
 		equal(t, fmt.Sprintf("the grant after rotation %d", n+1), got.Grant, want)
-		kept, err := s.Answer(ctx, g.ID, token(g.ID, n))
+		got, err = s.SessionOf(ctx, g.ID, token(g.ID, n))
 		check(t, err)
-		equal(t, fmt.Sprintf("the answer of rotation %d", n+1), kept, answer)
+		equal(t, fmt.Sprintf("the answer of rotation %d", n+1), got.Answer, answer)
 	}
 	got, err := s.Session(ctx, other.ID)
 	check(t, err)
@@ -136,9 +136,9 @@ func testRotateAtOnce(t *testing.T, db Database) {
 			got, err := s.Session(t.Context(), g.ID)
 			check(t, err)
 			equal(t, "the grant", got.Grant, want)
-			answer, err := s.Answer(t.Context(), g.ID, g.Refresh)
+			got, err = s.SessionOf(t.Context(), g.ID, g.Refresh)
 			check(t, err)
-			equal(t, "the answer", string(answer), fmt.Sprint("answer ", winner.Load()))
+			equal(t, "the answer", string(got.Answer), fmt.Sprint("answer ", winner.Load()))
 		}
 	}
 }
