@@ -22,10 +22,10 @@ type gathered[Q, A any] struct {
 
 const (
 	// gatherPatience is how long the end of a statement is waited for. After that another
-	// one goes beside it: it may be on a connection that is dead.
+	// one goes beside it: it may wait for a row, or be on a connection that is dead.
 	gatherPatience = 5 * time.Millisecond
-	// maxGathers bounds how many go beside each other.
-	maxGathers = 4
+	// maxGathers bounds how many go beside each other. A node has as many connections.
+	maxGathers = 16
 	// maxGathered bounds what one statement asks.
 	maxGathered = 128
 )
