@@ -2,7 +2,6 @@ package storage_test
 
 import (
 	"database/sql"
-	"fmt"
 	"os"
 	"strconv"
 	"testing"
@@ -22,8 +21,9 @@ const (
 
 // Pruning follows a hundred logins a second in fast motion: the rows are those that
 // live, no statement takes long while it runs, and the database does not grow.
-// USHER_SOAK_ROUNDS is how many hours are played; 720 are thirty days and 259 million
-// logins. The play begins with the sessions of the hours before it.
+// USHER_SOAK_ROUNDS is how many quarters of an hour are played, whole hours at least;
+// 2880 are thirty days and 259 million logins. The play begins with the sessions of the
+// hours before it.
 //
 // Nothing here minds that the machine is stopped for a while, but for the maxima
 // that are logged.
@@ -32,11 +32,13 @@ func TestSoakPruningFollowsAHundredLoginsASecond(t *testing.T) {
 	if text == "" {
 		t.Skip("plays days at full rate: runs in a soak")
 	}
-	hours, err := strconv.Atoi(text)
+	rounds, err := strconv.Atoi(text)
 	if err != nil {
 		t.Fatalf("USHER_SOAK_ROUNDS: %v", err)
 	}
-	cluster := postgrestest.NewCluster(t, "fsync = off", "full_page_writes = off", "shared_buffers = 1GB", "max_wal_size = 2GB")
+	hours := max(1, rounds/4)
+	cluster := postgrestest.NewCluster(t, "fsync = off", "full_page_writes = off", "shared_buffers = 1GB", "max_wal_size = 2GB",
+		"autovacuum_naptime = 1s") // the least: a second here is minutes of the play
 	p := newPlay(t, cluster.URL)
 	began, secondDay := time.Now(), int64(0)
 	for hour := 1; hour <= hours; hour++ {
@@ -84,6 +86,7 @@ func (p *play) quick(t *testing.T) {
 func (p *play) compare(t *testing.T, hour int) {
 	t.Helper()
 	p.prune(t.Context(), t) // what ended since the last minute's pruning began
+	p.follow(t)
 	now := p.clock.Now()
 	living, want := p.living(now), p.rows(now)
 	for table, n := range want {
@@ -156,18 +159,21 @@ func newPlay(t *testing.T, address string) *play {
 	options := storage.Options{Migrate: true, Now: p.clock.Now, Trace: p.took.trace}
 	p.store = postgresSchema(address).Open(t, options)
 	p.pruner = postgresSchema(postgrestest.With(t, address, "application_name", "pruner", "pool_max_conns", "1")).Open(t, options)
-	var pid int
-	p.scan(t, []any{&pid}, `SELECT pid FROM pg_stat_activity WHERE application_name = 'pruner' AND query NOT LIKE 'LISTEN%'`)
-	if p.took.pruner, err = os.Open(fmt.Sprintf("/proc/%d/schedstat", pid)); err != nil {
-		t.Logf("waits for a processor can't be told from work: %v", err)
-	} else {
-		t.Cleanup(func() { p.took.pruner.Close() })
-	}
 	p.furnish(t)
 	for range (sessionLasts + tokenLasts) / time.Minute {
 		p.clock.advance(time.Minute)
 		p.bulk(t)
 	}
 	p.execute(t, `VACUUM ANALYZE`)
+	p.follow(t)
 	return p
+}
+
+// follow finds the server's process that prunes, another one than before where the
+// connection was lost.
+func (p *play) follow(t *testing.T) {
+	t.Helper()
+	var pid int
+	p.scan(t, []any{&pid}, `SELECT COALESCE(max(pid), 0) FROM pg_stat_activity WHERE application_name = 'pruner' AND query NOT LIKE 'LISTEN%'`)
+	p.took.follow(pid)
 }

@@ -3,6 +3,7 @@ package storage_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -54,6 +55,17 @@ func (s *times) trace(ctx context.Context, statement string) (context.Context, f
 			// A wait may have begun before, while nothing was asked.
 			s.add(purpose{unqueued, statement}, max(0, took-(s.queued(what)-queued)))
 		}
+	}
+}
+
+// follow names the server's process that prunes.
+func (s *times) follow(pid int) {
+	if s.pruner != nil {
+		s.pruner.Close()
+	}
+	var err error
+	if s.pruner, err = os.Open(fmt.Sprintf("/proc/%d/schedstat", pid)); err != nil {
+		s.t.Logf("waits for a processor can't be told from work: %v", err)
 	}
 }
 
