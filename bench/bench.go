@@ -94,6 +94,7 @@ func (b *bench) run(ctx context.Context) (report.Run, error) {
 		Rounds: b.rounds, Seconds: b.time.Seconds(), Connections: b.connections,
 	}
 	run.LoadAverage[0] = report.LoadAverage()
+	var errs []error
 	for _, engine := range []string{sqlite, postgres} {
 		for _, q := range questions {
 			if !b.wants(q, engine) {
@@ -101,7 +102,7 @@ func (b *bench) run(ctx context.Context) (report.Run, error) {
 			}
 			rows, err := q.ask(ctx, b, engine)
 			if err != nil {
-				return run, fmt.Errorf("%s on %s: %w", q.name, engine, err)
+				errs = append(errs, fmt.Errorf("%s on %s: %w", q.name, engine, err))
 			}
 			for i := range rows {
 				rows[i].Engine = engine
@@ -110,7 +111,7 @@ func (b *bench) run(ctx context.Context) (report.Run, error) {
 		}
 	}
 	run.LoadAverage[1] = report.LoadAverage()
-	return run, nil
+	return run, errors.Join(errs...)
 }
 
 // progress tells who waits what is done now.

@@ -92,13 +92,11 @@ func measureAndTell(ctx context.Context, o options) error {
 		return err
 	}
 	run, err := b.run(ctx)
-	if err := errors.Join(err, b.close()); err != nil {
-		return err
+	err = errors.Join(err, b.close(), report.Table(os.Stdout, run))
+	if o.record && len(run.Rows) > 0 {
+		err = errors.Join(err, record(b.root, run))
 	}
-	if err := report.Table(os.Stdout, run); err != nil || !o.record {
-		return err
-	}
-	return record(b.root, run)
+	return err
 }
 
 // record adds the run to the history and draws the page anew.
