@@ -57,10 +57,10 @@ func literalRoutes(routers []*mux.Router) map[place]http.Handler {
 	for _, routes := range routers {
 		// The walk ends with the routes; visit itself never fails.
 		_ = routes.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {
-			pattern, err := route.GetPathRegexp()
-			methods, _ := route.GetMethods() // no methods, no route that is literal
+			pattern, _ := route.GetPathRegexp() // none where there is no path
+			methods, _ := route.GetMethods()    // none where all will do
 			path := routeTemplate(route)
-			if err != nil || pattern != "^"+regexp.QuoteMeta(path)+"$" {
+			if pattern != "^"+regexp.QuoteMeta(path)+"$" {
 				return nil // a name in it, or a prefix
 			}
 			for _, method := range methods {

@@ -87,3 +87,13 @@ func TestRefreshesTogetherWaitForNoRow(t *testing.T) {
 		}
 	}
 }
+
+// A transaction may pass its limit between two statements, on a machine that stood still:
+// that is no fault of the request.
+func TestATransactionThatOutlivesItsLimitIsUnavailable(t *testing.T) {
+	t.Parallel()
+	s := postgresSchema(postgrestest.Schema(t)).Open(t, storage.Options{Migrate: true})
+	if err := s.Outlive(t.Context(), 10*time.Millisecond); !errors.Is(err, storage.ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+}

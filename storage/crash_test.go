@@ -226,8 +226,11 @@ func stepOf(ctx context.Context, s *storage.Store, grant string, revoked map[str
 		}
 		if step > stepMade {
 			of, err := s.SessionOf(ctx, grant, stepToken(grant, step-1))
-			if err != nil || string(of.Answer) != fmt.Sprint("answer ", step) {
-				return -1, fmt.Errorf("got half a rotation: %+v (%v)", of, err)
+			if err != nil {
+				return -1, err
+			}
+			if string(of.Answer) != fmt.Sprint("answer ", step) {
+				return -1, fmt.Errorf("got half a rotation: %+v", of)
 			}
 		}
 		if step == stepRotated && tokenRevoked {

@@ -86,3 +86,15 @@ func (s *Store) RotateTogether(ctx context.Context, presented, next, answer []by
 	}
 	return won, alone, err
 }
+
+// Outlive uses a transaction until after its limit.
+func (s *Store) Outlive(ctx context.Context, limit time.Duration) error {
+	return s.dialect.write(ctx, limit, func(ctx context.Context, q querier) error {
+		<-ctx.Done()
+		for { // until it is undone, which takes a moment
+			if _, err := q.exec(context.WithoutCancel(ctx), `SELECT 1`); err != nil {
+				return err
+			}
+		}
+	})
+}

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"io"
@@ -71,7 +72,7 @@ func unavailable(err error) bool {
 	case stateSerialization, stateDeadlock, stateLockTimeout, stateCanceled, stateShutdown, stateCrash, stateStarting, stateReadOnly:
 		return true
 	case "":
-		return broken(err) || errors.Is(err, context.DeadlineExceeded)
+		return broken(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sql.ErrTxDone) // it outlived its limit
 	default:
 		return strings.HasPrefix(s, classConnection) || strings.HasPrefix(s, classResources)
 	}
