@@ -14,7 +14,8 @@ func TestDemoLinesWorkAsPasted(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "demo")
 	eventually(t, "the demo prints its lines", func() (bool, string) {
-		return strings.Contains(s.Stdout(), "# Log out"), s.Stdout()
+		_, last, _ := strings.Cut(s.Stdout(), "# Log out")
+		return strings.HasSuffix(last, "/users/me; echo\n"), s.Stdout() // and not half of them
 	})
 	out, err := exec.Command("bash", "-eu", "-c", s.Stdout()).CombinedOutput()
 	if err != nil {
