@@ -73,7 +73,8 @@ type Handlers struct {
 	Admin  http.Handler // for operators: metrics, health and profiles
 }
 
-// server is the state that requests share; but for counts and the key set it does not change after New.
+// server is the state that requests share. But for counts and the key set it does not
+// change after New.
 type server struct {
 	Config
 	guard     *resource.Resource // of the bearer resources

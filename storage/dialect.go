@@ -21,7 +21,8 @@ type dialect interface {
 	// single runs one statement as a transaction of its own, in as few steps as the
 	// engine has, and returns how many rows it changed.
 	single(ctx context.Context, query string, args ...any) (int64, error)
-	// returning is single for a statement that returns a text of each row it changes.
+	// returning is single, on a server, for a statement that returns a text of each row
+	// it changes. With an error the texts say nothing.
 	returning(ctx context.Context, query string, args ...any) ([]string, error)
 	// changed reports whether another connection may have committed since the
 	// last call.

@@ -82,8 +82,13 @@ func (d *postgresDB) single(ctx context.Context, query string, args ...any) (n i
 
 func (d *postgresDB) returning(ctx context.Context, query string, args ...any) (texts []string, err error) {
 	err = d.once(ctx, func(ctx context.Context, q direct) error {
-		texts, err = eachText(ctx, q, query, args...) // of this try alone
-		return err
+		texts = nil // of this try alone
+		return q.each(ctx, func(rows *sql.Rows) error {
+			var text string
+			err := rows.Scan(&text)
+			texts = append(texts, text)
+			return err
+		}, query, args...)
 	})
 	return texts, err
 }

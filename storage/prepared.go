@@ -88,20 +88,6 @@ func (p *prepared) each(ctx context.Context, scan func(*sql.Rows) error, query s
 	return eachRow(rows, scan)
 }
 
-// eachText returns the texts that a query of one column finds.
-func eachText(ctx context.Context, q querier, query string, args ...any) (texts []string, err error) {
-	err = q.each(ctx, func(rows *sql.Rows) error {
-		var text string
-		err := rows.Scan(&text)
-		texts = append(texts, text)
-		return err
-	}, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	return texts, nil
-}
-
 func eachRow(rows *sql.Rows, scan func(*sql.Rows) error) error {
 	defer rows.Close()
 	for rows.Next() {

@@ -158,12 +158,10 @@ func (d *sqliteDB) single(ctx context.Context, query string, args ...any) (n int
 	return n, err
 }
 
-func (d *sqliteDB) returning(ctx context.Context, query string, args ...any) (texts []string, err error) {
-	err = d.group.do(ctx, func(ctx context.Context, q querier) error {
-		texts, err = eachText(ctx, q, query, args...)
-		return err
-	})
-	return texts, err
+// returning is for the statements that callers share, and those of an embedded database
+// share a commit instead.
+func (d *sqliteDB) returning(context.Context, string, ...any) ([]string, error) {
+	return nil, errors.ErrUnsupported
 }
 
 // changed looks at what moves with each commit of another connection, whichever
