@@ -22,7 +22,7 @@ func TestTokensOfEitherTypeAreLookedAfter(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	s.profile(admin.NewAudience{URI: issuer, Type: "JWT", Algorithm: keys.EdDSA})
-	s.clock.advance(keys.Lead)
+	s.clock.Advance(keys.Lead)
 	kept, one := s.login().AccessToken, s.login().AccessToken
 	disabled := s.login()
 	s.wantActive("typed JWT", true, kept, one, disabled.AccessToken)
@@ -58,7 +58,7 @@ func TestLongLivedTokensStayEnded(t *testing.T) {
 	}
 	s.unprofile(issuer) // what was issued lives on
 	for range 47 {
-		s.clock.advance(30 * time.Minute)
+		s.clock.Advance(30 * time.Minute)
 		if _, err := s.store.Prune(t.Context(), 100); err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +70,7 @@ func TestLongLivedTokensStayEnded(t *testing.T) {
 		}
 	}
 	s.wantActive("before its day is over", true, kept)
-	s.clock.advance(30 * time.Minute)
+	s.clock.Advance(30 * time.Minute)
 	s.wantActive("after its day", false, kept)
 }
 
@@ -201,7 +201,7 @@ func TestRotationsOfLinesBreakNoCachingVerifier(t *testing.T) {
 					verified++
 				}
 			}
-			s.clock.advance(step)
+			s.clock.Advance(step)
 		}
 	}
 	t.Logf("%d verifications of tokens of %d keys, none failed", verified, len(signed))

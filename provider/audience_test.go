@@ -116,7 +116,7 @@ func TestGoldenAudienceTokens(t *testing.T) {
 			bob := s.addUser("bob", "profile", "read", "role:web_user")
 			tt.profile.URI = apiAudience
 			s.profile(tt.profile)
-			s.clock.advance(keys.Lead)
+			s.clock.Advance(keys.Lead)
 			login := s.mustFull("password", "username", "bob", "password", password, "scope", tt.scope, "resource", apiAudience)
 			for kind, token := range map[string]string{
 				"user": login.AccessToken, "client": s.mustFull("client_credentials", "scope", tt.scope, "resource", apiAudience).AccessToken,
@@ -136,7 +136,7 @@ func TestAudiencesWithoutAProfileStayPlain(t *testing.T) {
 	t.Parallel()
 	s := audienceServer(t)
 	s.profile(admin.NewAudience{URI: apiAudience, Type: "JWT", Algorithm: keys.EdDSA, ExtraClaims: []string{"azp"}, TTL: ttl(time.Minute)})
-	s.clock.advance(keys.Lead)
+	s.clock.Advance(keys.Lead)
 	want := seen{Alg: "ES256", Typ: "at+jwt", Life: 1800}
 	for _, audience := range []string{"", issuer, "https://b.example", apiAudience + "/"} {
 		token, err := s.full("client_credentials", "audience", audience)
@@ -162,7 +162,7 @@ func TestAudienceAlgorithmIsAnnouncedFirst(t *testing.T) {
 	if got, want := ask(), (seen{Alg: "ES256", Typ: "JWT", Life: 1800}); !cmp.Equal(got, want) {
 		t.Errorf("while it waits: got %v, want %v", got, want)
 	}
-	s.clock.advance(keys.Lead)
+	s.clock.Advance(keys.Lead)
 	if got, want := ask(), (seen{Alg: "EdDSA", Typ: "JWT", Life: 1800}); !cmp.Equal(got, want) {
 		t.Errorf("once it signs: got %v, want %v", got, want)
 	}
@@ -276,7 +276,7 @@ func TestRetryOfAnAnswerThatHasExpired(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.clock.advance(5 * time.Second)
+	s.clock.Advance(5 * time.Second)
 	again, err := s.refresh(login.RefreshToken)
 	if err != nil || again.AccessToken != first.AccessToken || again.RefreshToken != first.RefreshToken || again.ExpiresIn != 0 {
 		t.Fatalf("got %v, %v, want the same answer with expires_in 0", again, err)

@@ -47,7 +47,7 @@ func TestClientsAreThrottled(t *testing.T) {
 			if err := s.prove(s.Provider, addr(200), name, right); err != nil {
 				t.Errorf("elsewhere: got %v, want a token", err)
 			}
-			s.clock.advance(72 * time.Second)
+			s.clock.Advance(72 * time.Second)
 			if err := s.prove(s.Provider, from, name, right); err != nil {
 				t.Errorf("once there is room: got %v, want a token", err)
 			}

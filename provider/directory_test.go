@@ -41,7 +41,7 @@ func TestWhatIsRememberedDiesWithItsChange(t *testing.T) {
 			return err
 		}, true, false},
 		{"the token expires", func(s *server, _ *storage.Store, _ *provider.Token) error {
-			s.clock.advance(s.config.AccessTokenTTL + time.Second)
+			s.clock.Advance(s.config.AccessTokenTTL + time.Second)
 			return nil
 		}, true, false},
 		{"the asking client is disabled", func(_ *server, process *storage.Store, _ *provider.Token) error {

@@ -253,7 +253,7 @@ func TestARevocationOutlivesTokensOfALongerLifetime(t *testing.T) {
 	if err := s.store.EndUserSessions(t.Context(), "ann"); err != nil {
 		t.Fatal(err)
 	}
-	s.clock.advance(23 * time.Hour)
+	s.clock.Advance(23 * time.Hour)
 	if _, err := s.store.Prune(t.Context(), 100); err != nil {
 		t.Fatal(err)
 	}
@@ -320,9 +320,9 @@ func TestExpiryIsStrict(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	token := s.login().AccessToken
-	s.clock.advance(30*time.Minute - 501*time.Millisecond)
+	s.clock.Advance(30*time.Minute - 501*time.Millisecond)
 	s.wantActive("a moment before", true, token)
-	s.clock.advance(time.Millisecond)
+	s.clock.Advance(time.Millisecond)
 	s.wantActive("on time", false, token)
 }
 
@@ -332,9 +332,9 @@ func TestALogoutAfterTheSessionEndsItsLastAccessToken(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, func(c *provider.Config) { c.RefreshTokenTTL = time.Hour })
 	first := s.login()
-	s.clock.advance(50 * time.Minute)
+	s.clock.Advance(50 * time.Minute)
 	last := s.mustRefresh(first.RefreshToken)
-	s.clock.advance(15 * time.Minute)
+	s.clock.Advance(15 * time.Minute)
 	if _, err := s.store.Prune(t.Context(), 100); err != nil {
 		t.Fatal(err)
 	}

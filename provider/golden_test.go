@@ -22,7 +22,7 @@ func TestGoldenTokens(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	login := s.login("scope", "profile read")
-	s.clock.advance(5 * time.Minute)
+	s.clock.Advance(5 * time.Minute)
 	refreshed, err := s.refresh(login.RefreshToken, "scope", "read")
 	if err != nil {
 		t.Fatal(err)

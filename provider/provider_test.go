@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 	"github.com/usher-oauth/usher/keys"
 	"github.com/usher-oauth/usher/provider"
 	"github.com/usher-oauth/usher/storage"
+	"github.com/usher-oauth/usher/storage/storagetest"
 )
 
 const (
@@ -28,29 +28,11 @@ const (
 	password = "correct horse battery"
 )
 
-// clock is a wall clock that moves when told to.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // server is a provider on a store of its own, with one user and a few clients.
 type server struct {
 	*provider.Provider
 	t      testing.TB
-	clock  *clock
+	clock  *storagetest.Clock
 	url    string // of the database
 	store  *storage.Store
 	config provider.Config
@@ -61,7 +43,7 @@ type server struct {
 
 func newServer(t testing.TB, change ...func(*provider.Config)) *server {
 	t.Helper()
-	s := &server{t: t, clock: &clock{now: time.Date(2026, 11, 25, 12, 0, 0, 500e6, time.UTC)}}
+	s := &server{t: t, clock: storagetest.NewClock(time.Date(2026, 11, 25, 12, 0, 0, 500e6, time.UTC))}
 	s.url = "sqlite:" + filepath.Join(t.TempDir(), "usher.db")
 	if strings.HasPrefix(t.Name(), "TestOnPostgres/") {
 		s.url = postgrestest.Schema(t)

@@ -16,7 +16,7 @@ func TestRefreshRotates(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	first := s.login("scope", "profile read")
-	s.clock.advance(time.Minute)
+	s.clock.Advance(time.Minute)
 	second, err := s.refresh(first.RefreshToken)
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func TestARetryWithinTheGraceGetsTheSameAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.clock.advance(9 * time.Second)
+	s.clock.Advance(9 * time.Second)
 	retried, err := s.Provider.Token(t.Context(), request(t, values("grant_type", "refresh_token", "refresh_token", first.RefreshToken)))
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func TestReuseEndsTheGrant(t *testing.T) {
 		reuse func(s *server, first, second string) (last string)
 	}{
 		{"of the parent after the grace", func(s *server, first, second string) string {
-			s.clock.advance(10 * time.Second)
+			s.clock.Advance(10 * time.Second)
 			s.mustFailRefresh(first)
 			return second
 		}},
@@ -89,7 +89,7 @@ func TestReuseEndsTheGrant(t *testing.T) {
 			return fourth.RefreshToken
 		}},
 		{"whatever scope it asks for", func(s *server, first, second string) string {
-			s.clock.advance(10 * time.Second)
+			s.clock.Advance(10 * time.Second)
 			_, err := s.refresh(first, "scope", "nonsense")
 			wantProblem(s.t, err, 400, "invalid_grant")
 			return second
@@ -179,15 +179,15 @@ func TestRefreshLifetimeIsAbsolute(t *testing.T) {
 	token := s.login().RefreshToken
 	want := s.clock.Now().Add(2 * time.Hour).Unix()
 	for range 3 {
-		s.clock.advance(39 * time.Minute)
+		s.clock.Advance(39 * time.Minute)
 		token = s.mustRefresh(token).RefreshToken
 		if got := s.introspect(token).Expiry; got != want {
 			t.Errorf("the refresh token expires at %d, want %d", got, want)
 		}
 	}
-	s.clock.advance(3*time.Minute - time.Millisecond)
+	s.clock.Advance(3*time.Minute - time.Millisecond)
 	token = s.mustRefresh(token).RefreshToken
-	s.clock.advance(time.Millisecond)
+	s.clock.Advance(time.Millisecond)
 	s.mustFailRefresh(token)
 	s.wantActive("after its lifetime", false, token)
 }
@@ -238,7 +238,7 @@ func TestAnotherClientsReuseEndsNothing(t *testing.T) {
 	s := newServer(t)
 	first := s.login().RefreshToken
 	second := s.mustRefresh(first)
-	s.clock.advance(time.Minute)
+	s.clock.Advance(time.Minute)
 	_, err := s.refresh(first, "client_id", "other")
 	wantProblem(t, err, 400, "invalid_grant")
 	s.wantActive("after another client's reuse", true, second.RefreshToken)
@@ -332,7 +332,7 @@ func TestWithoutAGraceAClockPutBackIsNone(t *testing.T) {
 	s := newServer(t, func(c *provider.Config) { c.RefreshGrace = 0 })
 	first := s.login()
 	second := s.mustRefresh(first.RefreshToken)
-	s.clock.advance(-time.Minute)
+	s.clock.Advance(-time.Minute)
 	s.mustFailRefresh(first.RefreshToken)
 	s.wantActive("after reuse", false, second.RefreshToken)
 }

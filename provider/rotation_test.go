@@ -10,13 +10,14 @@ import (
 	"github.com/usher-oauth/usher/accesstoken"
 	"github.com/usher-oauth/usher/keys"
 	"github.com/usher-oauth/usher/provider"
+	"github.com/usher-oauth/usher/storage/storagetest"
 )
 
 // verifier is a resource server that caches the key set for as long as it is told
 // and asks for no newer one before.
 type verifier struct {
 	node  *provider.Provider
-	clock *clock
+	clock *storagetest.Clock
 	set   *keys.Set
 	until time.Time
 }
@@ -86,7 +87,7 @@ func TestFiftyRotationsBreakNoCachingVerifier(t *testing.T) {
 					verified++
 				}
 			}
-			s.clock.advance(step)
+			s.clock.Advance(step)
 		}
 	}
 	t.Logf("%d verifications over 50 rotations, none failed", verified)

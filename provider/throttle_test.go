@@ -76,7 +76,7 @@ func TestARightPasswordHasToWaitToo(t *testing.T) {
 	s := newServer(t)
 	s.exhaust(addr(1), "ann")
 	wantThrottled(t, s.try(s.Provider, addr(1), "ann", password), time.Second)
-	s.clock.advance(time.Second)
+	s.clock.Advance(time.Second)
 	if err := s.try(s.Provider, addr(1), "ann", password); err != nil {
 		t.Errorf("a second later: got %v, want a token", err)
 	}
@@ -96,7 +96,7 @@ func TestTheAnswerSaysWhenToComeBack(t *testing.T) {
 		if got := p.Description; got != "Too many attempts have failed. Try again in "+want+"." {
 			t.Errorf("got %q, want %s", got, want)
 		}
-		s.clock.advance(p.RetryAfter)
+		s.clock.Advance(p.RetryAfter)
 		wantProblem(t, s.try(s.Provider, addr(1), "ann", "guess "+want), 400, "invalid_grant")
 	}
 }
@@ -168,7 +168,7 @@ func TestTheOwnerAtHomeIsNotLockedOutByStrangers(t *testing.T) {
 		if err := s.try(s.Provider, addr(0), "ann", password); err != nil {
 			t.Errorf("at home: got %v, want a token", err)
 		}
-		s.clock.advance(time.Hour)
+		s.clock.Advance(time.Hour)
 	}
 }
 

@@ -145,11 +145,11 @@ func TestAnOldSecretWorksUntilItsTime(t *testing.T) {
 		_, err := s.Token(t.Context(), request(t, values("grant_type", "client_credentials"), "api", s.secret))
 		return err
 	}
-	s.clock.advance(24*time.Hour - time.Millisecond)
+	s.clock.Advance(24*time.Hour - time.Millisecond)
 	if err := ask(); err != nil {
 		t.Errorf("before its time: got %v, want a token", err)
 	}
-	s.clock.advance(time.Millisecond)
+	s.clock.Advance(time.Millisecond)
 	wantProblem(t, ask(), 401, "invalid_client")
 }
 
@@ -301,7 +301,7 @@ func TestTokensComeFromTheSigningKeyOfNow(t *testing.T) {
 	if got := kid(s.login().AccessToken); got == next.ID {
 		t.Error("an announced key signs already")
 	}
-	s.clock.advance(keys.Lead)
+	s.clock.Advance(keys.Lead)
 	after := s.login()
 	if got := kid(after.AccessToken); got != next.ID {
 		t.Errorf("signed by %s, want the new key %s", got, next.ID)

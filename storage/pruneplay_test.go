@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/usher-oauth/usher/storage"
+	"github.com/usher-oauth/usher/storage/storagetest"
 )
 
 const (
@@ -29,7 +30,7 @@ const (
 type play struct {
 	store, pruner *storage.Store // two nodes
 	db            *sql.DB        // of the same database, for what is written in bulk
-	clock         *playClock
+	clock         *storagetest.Clock
 	took          *times
 
 	// The sessions written in bulk are numbered in the order of their logins.
@@ -44,23 +45,6 @@ type play struct {
 	pruned int64
 	busy   time.Duration // pruning
 	lag    time.Duration // the longest
-}
-
-type playClock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *playClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *playClock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
 }
 
 func (p *play) furnish(t *testing.T) {
@@ -102,7 +86,7 @@ func (p *play) bulk(t *testing.T) {
 // as long, and pruning walks over what it deleted until the last of before has ended.
 func (p *play) minute(t *testing.T) {
 	t.Helper()
-	p.clock.advance(time.Minute)
+	p.clock.Advance(time.Minute)
 	p.minutes++
 	p.bulk(t)
 	var pruning sync.WaitGroup

@@ -9,6 +9,7 @@ import (
 
 	"github.com/usher-oauth/usher/internal/postgrestest"
 	"github.com/usher-oauth/usher/storage"
+	"github.com/usher-oauth/usher/storage/storagetest"
 )
 
 const (
@@ -153,7 +154,7 @@ func newPlay(t *testing.T, address string) *play {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	p := &play{db: db, clock: &playClock{now: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}, took: newTimes(t)}
+	p := &play{db: db, clock: storagetest.NewClock(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)), took: newTimes(t)}
 	// A machine that is stopped must not end a statement.
 	address = postgrestest.With(t, address, "statement_timeout", "0", "lock_timeout", "0", "idle_in_transaction_session_timeout", "0")
 	options := storage.Options{Migrate: true, Now: p.clock.Now, Trace: p.took.trace}
@@ -161,7 +162,7 @@ func newPlay(t *testing.T, address string) *play {
 	p.pruner = postgresSchema(postgrestest.With(t, address, "application_name", "pruner", "pool_max_conns", "1")).Open(t, options)
 	p.furnish(t)
 	for range (sessionLasts + tokenLasts) / time.Minute {
-		p.clock.advance(time.Minute)
+		p.clock.Advance(time.Minute)
 		p.bulk(t)
 	}
 	p.execute(t, `VACUUM ANALYZE`)

@@ -48,7 +48,7 @@ func testAudienceReplace(t *testing.T, db Database) {
 	s, ctx := open(t, db), t.Context()
 	made := s.clock.Now()
 	check(t, s.SaveAudience(ctx, 0, storage.Audience{URI: "a", Algorithm: "RS256", Type: "JWT", ExtraClaims: []string{"azp"}, TTL: time.Hour}))
-	s.clock.advance(time.Minute)
+	s.clock.Advance(time.Minute)
 	check(t, s.SaveAudience(ctx, 1, storage.Audience{URI: "a", Type: "at+jwt"}))
 	got, err := s.Audiences(ctx)
 	check(t, err)

@@ -138,7 +138,7 @@ func testClientRebornLate(t *testing.T, db Database) {
 	s, ctx := open(t, db), t.Context()
 	olds := s.login(t, s.user(t, "ann"), s.client(t, "app"))
 	check(t, s.RemoveClient(ctx, "app"))
-	s.clock.advance(24 * time.Hour)
+	s.clock.Advance(24 * time.Hour)
 	_, err := s.Prune(ctx, 10)
 	check(t, err)
 	reborn := s.client(t, "app")

@@ -18,15 +18,15 @@ import (
 // the test moves it; the nodes of one test may share it.
 type node struct {
 	*storage.Store
-	clock *clock
+	clock *Clock
 }
 
 func open(t *testing.T, db Database) node {
 	t.Helper()
-	return openAt(t, db, &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)})
+	return openAt(t, db, NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)))
 }
 
-func openAt(t *testing.T, db Database, c *clock) node {
+func openAt(t *testing.T, db Database, c *Clock) node {
 	t.Helper()
 	return node{db.Open(t, storage.Options{Migrate: true, Now: c.Now}), c}
 }
@@ -36,23 +36,6 @@ func openTwo(t *testing.T, db Database) [2]node {
 	t.Helper()
 	n := open(t, db)
 	return [2]node{n, openAt(t, db, n.clock)}
-}
-
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
 }
 
 // user adds a user of that name.

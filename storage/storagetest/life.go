@@ -128,7 +128,7 @@ func testCancelled(t *testing.T, db Database) {
 	ann, app := s.user(t, "ann"), s.client(t, "app")
 	g := s.login(t, ann, app)
 	check(t, s.RevokeToken(t.Context(), "past", s.clock.Now()))
-	s.clock.advance(10 * time.Minute) // something to prune
+	s.clock.Advance(10 * time.Minute) // something to prune
 	before := s.contents(t, g)
 
 	ctx, cancel := context.WithCancel(t.Context())

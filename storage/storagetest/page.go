@@ -54,7 +54,7 @@ func walk[T any](t *testing.T, limit int, page func(after string) ([]T, error), 
 }
 
 func testLogins(t *testing.T, db Database) {
-	ck := &clock{now: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)}
+	ck := NewClock(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC))
 	s, ctx := openAt(t, db, ck), t.Context()
 	ann, ben, web, app := s.user(t, "ann"), s.user(t, "ben"), s.client(t, "web"), s.client(t, "app")
 	want := []storage.Grant{s.login(t, ann, web), s.login(t, ann, web)}
@@ -76,7 +76,7 @@ func testLogins(t *testing.T, db Database) {
 	g.Refresh, g.Previous = nil, nil
 	equal(t, "a login", list[0], g)
 
-	ck.advance(g.ExpiresAt.Sub(ck.Now()))
+	ck.Advance(g.ExpiresAt.Sub(ck.Now()))
 	equal(t, "expired logins", len(ids()), 0)
 	check(t, s.EndUserSessions(ctx, "ann"))
 	equal(t, "ended logins", len(ids()), 0)

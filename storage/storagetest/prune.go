@@ -64,7 +64,7 @@ func testPruneExactly(t *testing.T, db Database) {
 	check(t, s.EndClientSessions(ctx, "web"))
 	check(t, s.RemoveClient(ctx, "gone"))
 
-	s.clock.advance(5 * time.Minute)
+	s.clock.Advance(5 * time.Minute)
 	s.prune(t, 10)
 	for _, g := range dead {
 		_, err := s.Session(ctx, g.ID)
@@ -81,7 +81,7 @@ func testPruneExactly(t *testing.T, db Database) {
 	}
 	equal(t, "revocations that concern living tokens", keys, []string{"late", bob.ID, eve.ID, "web", "gone"})
 
-	s.clock.advance(10 * time.Minute)
+	s.clock.Advance(10 * time.Minute)
 	s.prune(t, 10)
 	equal(t, "revocations when all but one are past", len(s.since(t, 0)), 1)
 	_, err = s.Session(ctx, brief.ID)
@@ -93,7 +93,7 @@ func testPruneExactly(t *testing.T, db Database) {
 		t.Errorf("pruning once more: got %d rows, want 0", got)
 	}
 
-	s.clock.advance(24 * time.Hour)
+	s.clock.Advance(24 * time.Hour)
 	if got, want := s.prune(t, 10), int64(len(living)+1); got != want {
 		t.Errorf("a day later: got %d rows pruned, want %d: the sessions and the last revocation", got, want)
 	}
@@ -111,7 +111,7 @@ func testPruneBounded(t *testing.T, db Database) {
 		name string
 		kill func(context.Context, node, storage.Client) error
 	}{
-		{"expired grants", func(_ context.Context, s node, _ storage.Client) error { s.clock.advance(time.Hour); return nil }},
+		{"expired grants", func(_ context.Context, s node, _ storage.Client) error { s.clock.Advance(time.Hour); return nil }},
 		{"ended grants", func(ctx context.Context, s node, c storage.Client) error { return s.EndClientSessions(ctx, c.ID) }},
 	} {
 		s, ctx := open(t, db), t.Context()
@@ -197,7 +197,7 @@ func testPruneTerminates(t *testing.T, db Database) {
 		if got := s.rows(t, grants); got != 0 {
 			t.Errorf("limit %d: got %d dead grants left when it said it was done, want 0", limit, got)
 		}
-		s.clock.advance(24 * time.Hour)
+		s.clock.Advance(24 * time.Hour)
 		s.prune(t, limit)
 		if got := len(s.since(t, 0)); got != 0 {
 			t.Errorf("limit %d: got %d past revocations left, want 0", limit, got)
@@ -216,7 +216,7 @@ func testPruneSweepsFirst(t *testing.T, db Database) {
 		grants = append(grants, g)
 	}
 	check(t, s.EndUserSessions(ctx, "ann"))
-	s.clock.advance(24 * time.Hour) // no access token of then is alive
+	s.clock.Advance(24 * time.Hour) // no access token of then is alive
 	for range 10 {
 		_, err := s.Prune(ctx, 2)
 		check(t, err)
@@ -250,7 +250,7 @@ func testPruneKeys(t *testing.T, db Database) {
 		{31 * day, []string{"signing"}},
 		{1000 * day, []string{"signing"}},
 	} {
-		s.clock.advance(step.after)
+		s.clock.Advance(step.after)
 		s.prune(t, 10)
 		keys, _, err := s.SigningKeys(ctx)
 		check(t, err)
@@ -269,7 +269,7 @@ func testPruneAtOnce(t *testing.T, db Database) {
 	for i := range dead {
 		dead[i] = nodes[0].login(t, ann, app)
 	}
-	nodes[0].clock.advance(time.Hour)
+	nodes[0].clock.Advance(time.Hour)
 	var living [20]storage.Grant
 	together(t, 4+len(living), func(ctx context.Context, i int) error {
 		s := nodes[i%2]

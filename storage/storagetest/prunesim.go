@@ -60,7 +60,7 @@ func testPruneFollows(t *testing.T, db Database) {
 			check(t, s.EndClientSessions(ctx, "app"))
 			end(func(*session) bool { return true })
 		}
-		s.clock.advance(every)
+		s.clock.Advance(every)
 		if s.clock.Now().Sub(pruned) >= time.Hour {
 			s.prune(t, 100)
 			pruned = s.clock.Now()

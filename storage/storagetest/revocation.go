@@ -89,7 +89,7 @@ func testRevocationUntil(t *testing.T, db Database) {
 		if got := news[0].Until; !got.After(last) || got.After(last.Add(10*time.Minute)) {
 			t.Errorf("%s: got kept until %v, want shortly after %v", c.name, got, last)
 		}
-		s.clock.advance(time.Minute)
+		s.clock.Advance(time.Minute)
 	}
 }
 

@@ -27,7 +27,7 @@ func testAnswer(t *testing.T, db Database) {
 	check(t, err)
 	want, err := s.Session(ctx, g.ID)
 	check(t, err)
-	s.clock.advance(time.Second)
+	s.clock.Advance(time.Second)
 	wantAnswer := func(when string, presented int, answer string) {
 		t.Helper()
 		found, err := s.SessionOf(ctx, g.ID, token(g.ID, presented))
@@ -55,7 +55,7 @@ func testRotate(t *testing.T, db Database) {
 	g, other := s.login(t, ann, app), s.login(t, ann, app)
 	want := g
 	for n := range 3 {
-		s.clock.advance(time.Minute)
+		s.clock.Advance(time.Minute)
 		answer := fmt.Append(nil, "sealed\x00\xff", n)
 		won, err := s.RotateGrant(ctx, g.ID, token(g.ID, n), token(g.ID, n+1), answer)
 		if !won || err != nil {
@@ -87,7 +87,7 @@ func testRotateRefuses(t *testing.T, db Database) {
 	}
 	before, err := s.Session(ctx, g.ID)
 	check(t, err)
-	s.clock.advance(time.Minute)
+	s.clock.Advance(time.Minute)
 
 	for _, tt := range []struct {
 		name, grant string

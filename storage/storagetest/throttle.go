@@ -102,9 +102,9 @@ func testDelaysDouble(t *testing.T, db Database) {
 	for i, seconds := range want {
 		delay := seconds * time.Second
 		s.wantRefused(t, guess(fmt.Sprint("early ", i)), storage.LimitDelay, delay)
-		s.clock.advance(delay - time.Millisecond)
+		s.clock.Advance(delay - time.Millisecond)
 		s.wantRefused(t, guess(fmt.Sprint("early ", i)), storage.LimitDelay, time.Millisecond)
-		s.clock.advance(time.Millisecond)
+		s.clock.Advance(time.Millisecond)
 		s.allowed(t, guess(fmt.Sprint("after ", i)))
 	}
 }
@@ -114,14 +114,14 @@ func testLanesForget(t *testing.T, db Database) {
 	for i := range storage.FreeGuesses - 1 {
 		s.allowed(t, guess(i))
 	}
-	s.clock.advance(time.Hour)
+	s.clock.Advance(time.Hour)
 	for i := range storage.FreeGuesses {
 		s.allowed(t, guess(fmt.Sprint("an hour later ", i)))
 	}
-	s.clock.advance(time.Second + 24*time.Hour - time.Millisecond)
+	s.clock.Advance(time.Second + 24*time.Hour - time.Millisecond)
 	s.allowed(t, guess("one"))
 	s.wantRefused(t, guess("two"), storage.LimitDelay, 2*time.Second)
-	s.clock.advance(2*time.Second + 24*time.Hour)
+	s.clock.Advance(2*time.Second + 24*time.Hour)
 	for i := range storage.FreeGuesses {
 		s.allowed(t, guess(fmt.Sprint("a day later ", i)))
 	}
@@ -183,7 +183,7 @@ func testAccountHour(t *testing.T, db Database) {
 		case !errors.As(err, &refused) || refused.By != storage.LimitAccount:
 			t.Fatalf("got %v, want a refusal for the account", err)
 		}
-		s.clock.advance(step)
+		s.clock.Advance(step)
 	}
 	for i, first := range allowed {
 		end, _ := slices.BinarySearchFunc(allowed, first.Add(time.Hour), time.Time.Compare)
@@ -215,9 +215,9 @@ func testRepeats(t *testing.T, db Database) {
 		check(t, s.GuessedWrong(ctx, charged))
 	}
 	s.wantRefused(t, guess(5), storage.LimitRepeats, 72*time.Second)
-	s.clock.advance(time.Second)
+	s.clock.Advance(time.Second)
 	s.allowed(t, guess("not a repeat"))
-	s.clock.advance(72 * time.Second)
+	s.clock.Advance(72 * time.Second)
 	s.allowed(t, guess(5))
 
 	// Another account's same password is another guess, and so is another network's.

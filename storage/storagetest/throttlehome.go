@@ -56,7 +56,7 @@ func testHomeBudget(t *testing.T, db Database) {
 	}
 	s.wantRefused(t, guess("x"), storage.LimitHome, 72*time.Second)
 	s.wantRefused(t, guess("right"), storage.LimitHome, 72*time.Second)
-	s.clock.advance(72 * time.Second)
+	s.clock.Advance(72 * time.Second)
 	login()
 	s.allowed(t, guess("y"))
 	s.wantRefused(t, guess("x"), storage.LimitHome, 72*time.Second)
@@ -94,14 +94,14 @@ func testHomeExpires(t *testing.T, db Database) {
 	}
 	login()
 	for range 3 { // each login begins the days anew, or nearly so
-		s.clock.advance(28 * day)
+		s.clock.Advance(28 * day)
 		if !atHome() {
 			t.Fatal("28 days after a login: got the user kept out at home")
 		}
-		s.clock.advance(time.Hour)
+		s.clock.Advance(time.Hour)
 		login()
 	}
-	s.clock.advance(storage.KnownFor)
+	s.clock.Advance(storage.KnownFor)
 	if atHome() {
 		t.Error("30 days after the last login: got the user at home, want a stranger")
 	}

@@ -110,20 +110,20 @@ func testPruneFailures(t *testing.T, db Database) {
 	if got := s.prune(t, 7); got != 1 { // what home spent was given back
 		t.Errorf("while they count: got %d rows pruned, want 1", got)
 	}
-	s.clock.advance(time.Second)
+	s.clock.Advance(time.Second)
 	lag, err := s.PruneLag(ctx)
 	check(t, err)
 	if lag != 0 {
 		t.Errorf("while they count: got a lag of %v, want 0", lag)
 	}
-	s.clock.advance(2 * time.Hour)
+	s.clock.Advance(2 * time.Hour)
 	if lag, err = s.PruneLag(ctx); lag < time.Hour || lag > 2*time.Hour {
 		t.Errorf("two hours later: got a lag of %v (%v), want over one", lag, err)
 	}
 	if got, want := s.prune(t, 7), int64(4*30+1); got != want { // and the account
 		t.Errorf("two hours later: got %d rows pruned, want %d", got, want)
 	}
-	s.clock.advance(storage.KnownFor)
+	s.clock.Advance(storage.KnownFor)
 	if got := s.prune(t, 7); got != 1 {
 		t.Errorf("a month later: got %d rows pruned, want the lane of home", got)
 	}
@@ -136,7 +136,7 @@ func testRefusedLeaveNothing(t *testing.T, db Database) {
 		t.Errorf("got %d guesses allowed, want %d", got, budget)
 	}
 	s := open(t, db)
-	s.clock.advance(2 * time.Hour)
+	s.clock.Advance(2 * time.Hour)
 	if got, want := s.prune(t, 100), int64(2*budget+1); got != want {
 		t.Errorf("got %d rows, want %d: a lane and an account for each guess that was allowed, and the network", got, want)
 	}
@@ -149,7 +149,7 @@ func testPruneRevived(t *testing.T, db Database) {
 		for i := range 20 {
 			nodes[0].allowed(t, at(fmt.Sprint("user-", i), round))
 		}
-		nodes[0].clock.advance(2 * time.Hour)
+		nodes[0].clock.Advance(2 * time.Hour)
 		together(t, 21, func(ctx context.Context, i int) error {
 			if i == 20 {
 				_, err := nodes[1].Prune(ctx, 50)

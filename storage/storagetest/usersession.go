@@ -201,7 +201,7 @@ func testKeepForeignGrant(t *testing.T, db Database) {
 	got, err := s.Session(ctx, bobs.ID)
 	check(t, err)
 	equal(t, "bob's grant", got.Grant, bobs)
-	s.clock.advance(30 * time.Minute)
+	s.clock.Advance(30 * time.Minute)
 	s.wantLive(t, "bob's session", bobs, true)
 }
 
