@@ -61,7 +61,7 @@ func (g passwordGrant) PopulateTokenEndpointResponse(ctx context.Context, r fosi
 	p, s := g.p, r.GetSession().(*session)
 	now := p.cfg.Now().UTC()
 	s.grant = storage.Grant{
-		ID:          storage.NewID(),
+		ID:          storage.NewGrantID(now),
 		UserID:      s.user.ID,
 		ClientID:    s.client.ID,
 		UserEpoch:   s.user.Epoch,

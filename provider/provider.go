@@ -120,9 +120,8 @@ func (p *Provider) Document(ctx context.Context) (keys.Document, error) {
 const (
 	// pruneEvery is how long dead rows may wait.
 	pruneEvery = 10 * time.Second
-	// pruneRows keeps each statement well under 50 ms, on a large database whose
-	// rows have to come from the disk too.
-	pruneRows = 100
+	// pruneRows is how many rows of a kind are deleted before it is the next kind's turn.
+	pruneRows = 2000
 )
 
 // Run deletes what nothing can ask for any more, in small steps, until ctx ends.

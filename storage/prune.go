@@ -7,8 +7,13 @@ import (
 	"time"
 )
 
-// keyMemory is how long a key that left the key set is still listed.
-const keyMemory = 30 * 24 * time.Hour
+const (
+	// keyMemory is how long a key that left the key set is still listed.
+	keyMemory = 30 * 24 * time.Hour
+	// pruneBatch is how many rows one transaction deletes: few enough that on a large
+	// database whose index has to be fetched from disk it takes well under 50 ms.
+	pruneBatch = 100
+)
 
 // Prune deletes up to limit rows of each kind that nothing can ask for any more:
 // grants expired with all their access tokens, grants that a user's or client's revocation ended,
@@ -16,34 +21,17 @@ const keyMemory = 30 * 24 * time.Hour
 // revocations it ticked off for having no grant left; fewer than limit mean that
 // it is done for now. It is safe on any number of nodes at once.
 func (s *Store) Prune(ctx context.Context, limit int) (rows int64, err error) {
-	now := s.past()
 	for _, step := range []struct {
 		name string
-		run  func(ctx context.Context, q querier, limit int64) (int64, error)
+		run  func(ctx context.Context, limit int64) (int64, error)
 	}{
-		{"expired grants", func(ctx context.Context, q querier, limit int64) (int64, error) {
-			// Not before its last access token is expired too: until then the grant's
-			// refresh token, good for nothing else, still logs out.
-			ttl, err := accessTokenTTL(ctx, q)
-			if err != nil {
-				return 0, err
-			}
-			return q.exec(ctx, `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
-				millis(now.Add(-ttl)), limit)
-		}},
-		{"ended grants", sweep},
-		{"past revocations", func(ctx context.Context, q querier, limit int64) (int64, error) {
-			return q.exec(ctx, `DELETE FROM revocations WHERE seq IN (SELECT seq FROM revocations WHERE until <= $1 AND swept = 1 ORDER BY until LIMIT $2)`,
-				millis(now), limit)
-		}},
-		{"past signing keys", func(ctx context.Context, q querier, _ int64) (int64, error) {
-			return q.exec(ctx, `DELETE FROM signing_keys WHERE published_until > 0 AND published_until <= $1`, millis(now.Add(-keyMemory)))
-		}},
-		{"forgotten failures", func(ctx context.Context, q querier, limit int64) (int64, error) {
-			return pruneFailures(ctx, q, millis(now), limit)
-		}},
+		{"expired grants", s.deleteExpired},
+		{"ended grants", s.deleting(sweep)},
+		{"past revocations", s.deleting(deletePastRevocations)},
+		{"past signing keys", s.deleting(deletePastKeys)},
+		{"forgotten failures", s.deleting(pruneFailures)},
 	} {
-		n, err := s.pruneStep(ctx, int64(limit), step.run)
+		n, err := repeat(ctx, int64(limit), step.run)
 		rows += n
 		if err != nil {
 			return rows, fmt.Errorf("pruning %s: %w", step.name, err)
@@ -58,10 +46,12 @@ func (s *Store) PruneLag(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	var grant, revocation int64
-	if err := s.read.one(ctx, []any{&grant}, `SELECT COALESCE(MIN(expires_at), 0) FROM grants`); err != nil {
+	now, lag := s.now(), time.Duration(0)
+	grant, err := s.oldestGrant(ctx)
+	if err != nil {
 		return 0, err
 	}
+	var revocation int64
 	if err := s.read.one(ctx, []any{&revocation}, `SELECT COALESCE(MIN(until), 0) FROM revocations`); err != nil {
 		return 0, err
 	}
@@ -69,7 +59,6 @@ func (s *Store) PruneLag(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	now, lag := s.now(), time.Duration(0)
 	if failures > 0 {
 		lag = max(lag, now.Sub(fromMillis(failures)))
 	}
@@ -82,15 +71,11 @@ func (s *Store) PruneLag(ctx context.Context) (time.Duration, error) {
 	return lag, nil
 }
 
-// pruneStep repeats a step until it finds nothing or has done limit rows, each time
-// in a transaction of its own, so that no writer waits long behind it.
-func (s *Store) pruneStep(ctx context.Context, limit int64, run func(context.Context, querier, int64) (int64, error)) (rows int64, err error) {
+// repeat calls delete, which deletes a batch in a transaction of its own so that no
+// writer waits long behind it, until it finds nothing or has deleted limit rows.
+func repeat(ctx context.Context, limit int64, delete func(ctx context.Context, limit int64) (int64, error)) (rows int64, err error) {
 	for rows < limit {
-		var n int64
-		err := s.write(ctx, func(ctx context.Context, q querier) (err error) {
-			n, err = run(ctx, q, limit-rows)
-			return err
-		})
+		n, err := delete(ctx, min(limit-rows, pruneBatch))
 		if err != nil {
 			return rows, err
 		}
@@ -102,11 +87,34 @@ func (s *Store) pruneStep(ctx context.Context, limit int64, run func(context.Con
 	return rows, nil
 }
 
+// deleting runs f in a transaction.
+func (s *Store) deleting(f func(ctx context.Context, q querier, now, limit int64) (int64, error)) func(context.Context, int64) (int64, error) {
+	return func(ctx context.Context, limit int64) (rows int64, err error) {
+		now := millis(s.past())
+		err = s.write(ctx, func(ctx context.Context, q querier) (err error) {
+			rows, err = f(ctx, q, now, limit)
+			return err
+		})
+		if err != nil {
+			return 0, err
+		}
+		return rows, nil
+	}
+}
+
+func deletePastRevocations(ctx context.Context, q querier, now, limit int64) (int64, error) {
+	return q.exec(ctx, `DELETE FROM revocations WHERE seq IN (SELECT seq FROM revocations WHERE until <= $1 AND swept = 1 ORDER BY until LIMIT $2)`, now, limit)
+}
+
+func deletePastKeys(ctx context.Context, q querier, now, _ int64) (int64, error) {
+	return q.exec(ctx, `DELETE FROM signing_keys WHERE published_until > 0 AND published_until <= $1`, now-keyMemory.Milliseconds())
+}
+
 // sweep deletes grants that the oldest unswept revocation of a user or client
 // ended, and ticks the revocation off once none is left. One revocation to a
 // transaction: one that held a revocation's row while it waited for the next one's
 // grants would be in a deadlock with those who end these.
-func sweep(ctx context.Context, q querier, limit int64) (rows int64, err error) {
+func sweep(ctx context.Context, q querier, _, limit int64) (rows int64, err error) {
 	var (
 		seq        int64
 		kind       Kind

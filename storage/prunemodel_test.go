@@ -3,6 +3,7 @@ package storage_test
 import (
 	"crypto/md5"
 	"encoding/hex"
+	"fmt"
 	"strconv"
 	"time"
 )
@@ -10,10 +11,10 @@ import (
 // at is when session n began.
 func (p *play) at(n int64) time.Time { return p.start.Add(time.Duration(n) * time.Second / perSecond) }
 
-// bulkID is the id of session n, as long as one that is drawn.
-func bulkID(n int64) string {
+// bulkID is the id of session n, made as one that is drawn.
+func (p *play) bulkID(n int64) string {
 	sum := md5.Sum([]byte("g" + strconv.FormatInt(n, 10)))
-	return hex.EncodeToString(sum[:])[:20]
+	return fmt.Sprintf("%08x", p.at(n).Unix()) + hex.EncodeToString(sum[:])[:12]
 }
 
 func userOf(n int64) int64 { return n * 7919 % playUsers }

@@ -16,7 +16,7 @@ const (
 	perSecond     = 100              // logins
 	sessionLasts  = 6 * time.Hour    // not 30 days, whose rows would take hundreds of gigabytes
 	tokenLasts    = 30 * time.Minute // an access token
-	serveAtOnce   = 100              // rows, as the provider has it pruned
+	serveAtOnce   = 2000             // rows, as the provider has it pruned
 	slowStatement = 50 * time.Millisecond
 )
 
@@ -109,7 +109,7 @@ func (p *play) compare(t *testing.T, hour int) {
 	// What is written in bulk is what the store writes.
 	var sizes, nulls int
 	p.scan(t, []any{&sizes, &nulls}, `SELECT count(DISTINCT pg_column_size(g.*)), count(DISTINCT num_nulls(previous_hash, answer, refresh_hash))
-		FROM grants g WHERE id IN ($1, $2)`, p.real[len(p.real)-1].ID, bulkID(p.untouched(now)))
+		FROM grants g WHERE id IN ($1, $2)`, p.real[len(p.real)-1].ID, p.bulkID(p.untouched(now)))
 	if sizes != 1 || nulls != 1 {
 		t.Errorf("hour %d: got rows of %d sizes and %d shapes, want those of a login alone", hour, sizes, nulls)
 	}
@@ -163,7 +163,8 @@ func newPlay(t *testing.T, address string) *play {
 	p.furnish(t)
 	for range (sessionLasts + tokenLasts) / time.Minute {
 		p.clock.Advance(time.Minute)
-		p.bulk(t)
+		must(t, "writing the logins of a minute", func() error { return p.write(t.Context()) })
+		p.next += perMinute
 	}
 	p.execute(t, `VACUUM ANALYZE`)
 	p.follow(t)

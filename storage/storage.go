@@ -53,6 +53,7 @@ type Store struct {
 	now     func() time.Time
 	past    func() time.Time
 	charges chan struct{} // see Charge
+	expired frontier
 
 	// Nil for an embedded database, which is no way away.
 	sessions  *gathered[presentation, Session]
@@ -176,6 +177,12 @@ func must(n int64, err error) error {
 
 // NewID returns a random id of 120 bits, 20 characters of base64url.
 func NewID() string { return random(15) }
+
+// NewGrantID returns an id of 20 characters for a grant of now: eight hexadecimal digits
+// of its second, Unix time, and 72 random bits in base64url. So grants that begin
+// together are together in the index, which takes them and, when they expire together,
+// gives them up page by page, however large it is.
+func NewGrantID(now time.Time) string { return fmt.Sprintf("%08x", uint32(now.Unix())) + random(9) }
 
 // NewEpoch returns a random epoch of 48 bits, 8 characters of base64url.
 func NewEpoch() string { return random(6) }

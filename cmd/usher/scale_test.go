@@ -134,7 +134,7 @@ func (s *side) login(n int) {
 	}
 }
 
-// grow fills the database with the sessions of a month, in the order of chance.
+// grow fills the database with the sessions of a month, in the order of their logins.
 func (s *side) grow() {
 	s.t.Helper()
 	execute(s.t, s.address,
@@ -145,10 +145,11 @@ func (s *side) grow() {
 		// An answer is as long as a sealed one.
 		fmt.Sprintf(`INSERT INTO grants (id, user_id, client_id, user_epoch, client_epoch, scopes, audiences, auth_time, expires_at,
 				refresh_hash, previous_hash, rotated_at, answer)
-			SELECT left(md5('g' || n), 20), left(md5('u' || n %% %d + 1), 20), 'web', 'e', (SELECT epoch FROM clients WHERE id = 'web'), 'profile', 'http://localhost',
-				now.ms, now.ms + (30 * 86400000::bigint * random())::bigint + 86400000, sha256(n::text::bytea), sha256(('p' || n)::bytea), now.ms,
-				decode(repeat(md5(n::text), 56), 'hex')
-			FROM generate_series(1, %d) n, (SELECT (EXTRACT(EPOCH FROM now()) * 1000)::bigint AS ms) now`, manyUsers, manySessions),
+			SELECT lpad(to_hex(login / 1000), 8, '0') || left(md5('g' || n), 12), left(md5('u' || n * 7919::bigint %% %d + 1), 20), 'web', 'e',
+				(SELECT epoch FROM clients WHERE id = 'web'), 'profile', 'http://localhost', login, login + 31 * 86400000::bigint,
+				sha256(n::text::bytea), sha256(('p' || n)::bytea), login, decode(repeat(md5(n::text), 56), 'hex')
+			FROM (SELECT n, (EXTRACT(EPOCH FROM now()) * 1000)::bigint - 30 * 86400000::bigint / %[2]d * (%[2]d - n) AS login
+				FROM generate_series(1, %[2]d) n) logins`, manyUsers, manySessions),
 		`VACUUM ANALYZE users`, `VACUUM ANALYZE grants`, `CHECKPOINT`)
 	s.users = true
 }

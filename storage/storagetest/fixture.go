@@ -70,7 +70,7 @@ func (n node) login(t *testing.T, u storage.User, c storage.Client) storage.Gran
 func (n node) grant(u storage.User, c storage.Client) storage.Grant {
 	now := n.clock.Now()
 	g := storage.Grant{
-		ID: storage.NewID(), UserID: u.ID, ClientID: c.ID, UserEpoch: u.Epoch, ClientEpoch: c.Epoch,
+		ID: storage.NewGrantID(n.clock.Now()), UserID: u.ID, ClientID: c.ID, UserEpoch: u.Epoch, ClientEpoch: c.Epoch,
 		Scopes: []string{"profile"}, Audiences: []string{}, AuthTime: now, RotatedAt: now, ExpiresAt: now.Add(time.Hour),
 	}
 	g.Refresh = token(g.ID, 0)

@@ -20,6 +20,8 @@ func pruneTests() []test {
 		{"keeps a signing key for a month after it left the key set", testPruneKeys},
 		{"sweeps again after each event of a user or client", testPruneSweepsAgain},
 		{"runs on two nodes while others write", testPruneAtOnce},
+		{"finds sessions that end before those it has seen", testPruneShorter},
+		{"finds sessions that a clock or a backup brought from the past", testPruneBehind},
 		{"follows what lives over sixty days", testPruneFollows},
 	}
 }
