@@ -41,6 +41,7 @@ type steady struct {
 func (s *steady) past(wall, read time.Time) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	wall = wall.Round(0) // else its monotonic reading is compared, which does not leap
 	passed := read.Sub(s.read)
 	if s.at = s.at.Add(passed + passed/catchUp); s.read.IsZero() || s.at.After(wall) {
 		s.at = wall

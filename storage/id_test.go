@@ -13,8 +13,8 @@ func TestGrantIDsAreInTheOrderOfTheirSeconds(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	var ids []string
-	for second := range 3000 {
-		now := start.Add(time.Duration(second) * time.Hour)
+	for hours := range 3000 {
+		now := start.Add(time.Duration(hours) * time.Hour)
 		first, second := storage.NewGrantID(now), storage.NewGrantID(now.Add(999*time.Millisecond))
 		if first[:8] != second[:8] || first == second {
 			t.Errorf("within a second: got ids %q and %q, want them to begin alike and end otherwise", first, second)

@@ -19,7 +19,8 @@ const (
 // grants expired with all their access tokens, grants that a user's or client's revocation ended,
 // revocations of expired tokens, and failures that no longer count. It returns how many rows that were, with the
 // revocations it ticked off for having no grant left; fewer than limit mean that
-// it is done for now. It is safe on any number of nodes at once.
+// it is done for now. It is safe on any number of nodes at once. What a database that
+// went back in time brought is found by PruneLag, once an hour.
 func (s *Store) Prune(ctx context.Context, limit int) (rows int64, err error) {
 	for _, step := range []struct {
 		name string
@@ -29,7 +30,8 @@ func (s *Store) Prune(ctx context.Context, limit int) (rows int64, err error) {
 		{"ended grants", s.deleting(sweep)},
 		{"past revocations", s.deleting(deletePastRevocations)},
 		{"past signing keys", s.deleting(deletePastKeys)},
-		{"forgotten failures", s.deleting(pruneFailures)},
+		{"forgotten failures", s.deleteLanes},
+		{"budgets", s.deleting(deleteBudgets)},
 	} {
 		n, err := repeat(ctx, int64(limit), step.run)
 		rows += n
@@ -40,14 +42,15 @@ func (s *Store) Prune(ctx context.Context, limit int) (rows int64, err error) {
 	return rows, nil
 }
 
-// PruneLag returns how long the oldest row that Prune would delete has waited for it.
+// PruneLag returns how long the oldest row that Prune would delete has waited for it, as
+// far as this process knows. Once an hour it looks whether there are others.
 func (s *Store) PruneLag(ctx context.Context) (time.Duration, error) {
 	ttl, err := s.AccessTokenTTL(ctx)
 	if err != nil {
 		return 0, err
 	}
 	now, lag := s.now(), time.Duration(0)
-	grant, err := s.oldestGrant(ctx)
+	grant, err := s.oldest(ctx, &s.grants, `SELECT COALESCE(MIN(expires_at), 0) FROM grants WHERE expires_at >= $1`)
 	if err != nil {
 		return 0, err
 	}
@@ -55,27 +58,30 @@ func (s *Store) PruneLag(ctx context.Context) (time.Duration, error) {
 	if err := s.read.one(ctx, []any{&revocation}, `SELECT COALESCE(MIN(until), 0) FROM revocations`); err != nil {
 		return 0, err
 	}
-	failures, err := oldestFailure(ctx, s.read)
+	lane, err := s.oldest(ctx, &s.lanes, `SELECT COALESCE(MIN(expires_at), 0) FROM throttle_lanes WHERE expires_at >= $1`)
 	if err != nil {
 		return 0, err
 	}
-	if failures > 0 {
-		lag = max(lag, now.Sub(fromMillis(failures)))
+	budget, err := oldestBudget(ctx, s.read)
+	if err != nil {
+		return 0, err
+	}
+	for _, past := range []int64{revocation, lane, budget} {
+		if past > 0 {
+			lag = max(lag, now.Sub(fromMillis(past)))
+		}
 	}
 	if grant > 0 {
 		lag = max(lag, now.Sub(fromMillis(grant).Add(ttl)))
 	}
-	if revocation > 0 {
-		lag = max(lag, now.Sub(fromMillis(revocation)))
-	}
 	return lag, nil
 }
 
-// repeat calls delete, which deletes a batch in a transaction of its own so that no
-// writer waits long behind it, until it finds nothing or has deleted limit rows.
-func repeat(ctx context.Context, limit int64, delete func(ctx context.Context, limit int64) (int64, error)) (rows int64, err error) {
+// repeat calls batch, which deletes one in a transaction of its own so that no writer
+// waits long behind it, until it finds nothing or has deleted limit rows.
+func repeat(ctx context.Context, limit int64, batch func(ctx context.Context, limit int64) (int64, error)) (rows int64, err error) {
 	for rows < limit {
-		n, err := delete(ctx, min(limit-rows, pruneBatch))
+		n, err := batch(ctx, min(limit-rows, pruneBatch))
 		if err != nil {
 			return rows, err
 		}
@@ -85,6 +91,15 @@ func repeat(ctx context.Context, limit int64, delete func(ctx context.Context, l
 		rows += n
 	}
 	return rows, nil
+}
+
+// deleteExpired deletes grants that expired an access token's lifetime ago, the oldest
+// first. Not before: until then the grant's refresh token, good for nothing else, still
+// logs out.
+func (s *Store) deleteExpired(ctx context.Context, limit int64) (int64, error) {
+	return s.deleteFrom(ctx, &s.grants, `DELETE FROM grants WHERE id IN (SELECT id FROM grants
+		WHERE expires_at >= $1 AND expires_at <= $2 - (SELECT value FROM settings WHERE name = $3) ORDER BY expires_at LIMIT $4)
+		RETURNING expires_at`, millis(s.past()), settingAccessTokenTTL, limit)
 }
 
 // deleting runs f in a transaction.

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 func TestTheSteadyClockFollowsAllButLeapsForward(t *testing.T) {
@@ -30,6 +31,39 @@ func TestTheSteadyClockFollowsAllButLeapsForward(t *testing.T) {
 	}
 }
 
+// The times of a real clock are compared by their monotonic readings, which do not leap
+// with it.
+func TestTheSteadyClockIsNotLedByMonotonicReadings(t *testing.T) {
+	t.Parallel()
+	var c steady
+	start := time.Now()
+	c.past(start, start)
+	for range 10 {
+		now := time.Now()
+		if got, want := c.past(leapt(t, now, time.Hour), now), start.Add(time.Minute); got.After(want) {
+			t.Fatalf("an hour ahead at once: got %v, want no later than %v", got, want)
+		}
+		if got := c.past(leapt(t, now, -time.Hour), now); got.Unix() > now.Unix()-3600 {
+			t.Fatalf("an hour back: got %v, want no later than that", got)
+		}
+		if got := c.past(now, now); got.Unix() > now.Unix() {
+			t.Fatalf("right again: got %v, want no later than %v", got, now)
+		}
+	}
+}
+
+// leapt is what time.Now would have returned at now, had the clock been set in between.
+func leapt(t *testing.T, now time.Time, by time.Duration) time.Time {
+	t.Helper()
+	then := now
+	// The seconds, where there is a monotonic reading, are above thirty bits of nanoseconds.
+	*(*uint64)(unsafe.Pointer(&then)) += uint64(int64(by/time.Second) << 30) //nolint:gosec // nothing else makes such a time
+	if then.Sub(now) != 0 || then.Unix()-now.Unix() != int64(by/time.Second) {
+		t.Fatalf("got %v and %v, want the wall clock %v apart and the monotonic one not: package time keeps times otherwise now", now, then, by)
+	}
+	return then
+}
+
 // A clock that leaps forward and back again makes nothing forget a revocation, or the
 // token it ended would work again.
 func TestNoRevocationIsForgottenByALeapOfTheClock(t *testing.T) {
@@ -47,7 +81,7 @@ func TestNoRevocationIsForgottenByALeapOfTheClock(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}
-	d := &leaping{dialect: s.dialect}
+	d := &leaping{dialect: s.dialect, t: t}
 	leap := func(by time.Duration) { d.ahead = by }
 	clock := steady{}
 	s.past = func() time.Time { return clock.past(d.now(), time.Now()) }
@@ -66,7 +100,8 @@ func TestNoRevocationIsForgottenByALeapOfTheClock(t *testing.T) {
 // leaping is a database whose clock is ahead.
 type leaping struct {
 	dialect
+	t     *testing.T
 	ahead time.Duration
 }
 
-func (l *leaping) now() time.Time { return l.dialect.now().Add(l.ahead) }
+func (l *leaping) now() time.Time { return leapt(l.t, l.dialect.now(), l.ahead) }

@@ -53,7 +53,8 @@ type Store struct {
 	now     func() time.Time
 	past    func() time.Time
 	charges chan struct{} // see Charge
-	expired frontier
+
+	grants, lanes frontier // of the tables
 
 	// Nil for an embedded database, which is no way away.
 	sessions  *gathered[presentation, Session]

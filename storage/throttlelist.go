@@ -83,19 +83,20 @@ func (s *Store) ClearThrottle(ctx context.Context, userID string) error {
 	})
 }
 
-// pruneFailures deletes up to limit rows that say nothing any more. The time is
-// asked for twice: on a server the row may have been written to since it was picked,
-// and only the outer question is asked again.
-//
-// It takes one kind of row in a transaction. A guess locks rows of several kinds,
-// one of each and in the order lane, account, network, so neither can wait for the
-// other in a circle.
-func pruneFailures(ctx context.Context, q querier, now, limit int64) (rows int64, err error) {
-	rows, err = q.exec(ctx, `DELETE FROM throttle_lanes WHERE expires_at <= $1 AND (account, network) IN
-		(SELECT account, network FROM throttle_lanes WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, now, limit)
-	if err != nil || rows > 0 {
-		return rows, err
-	}
+// A guess locks rows of several kinds, one of each and in the order lane, account,
+// network. So that neither waits for the other in a circle, pruning takes one kind of row
+// in a transaction. It asks for the time twice: on a server the row may have been written
+// to since it was picked, and only the outer question is asked again.
+
+// deleteLanes deletes the first lanes that say nothing any more.
+func (s *Store) deleteLanes(ctx context.Context, limit int64) (int64, error) {
+	return s.deleteFrom(ctx, &s.lanes, `DELETE FROM throttle_lanes WHERE expires_at <= $2 AND (account, network) IN
+		(SELECT account, network FROM throttle_lanes WHERE expires_at >= $1 AND expires_at <= $2 ORDER BY expires_at LIMIT $3)
+		RETURNING expires_at`, millis(s.past()), limit)
+}
+
+// deleteBudgets deletes up to limit budgets that are not touched.
+func deleteBudgets(ctx context.Context, q querier, now, limit int64) (rows int64, err error) {
 	for _, kind := range Limits() {
 		rows, err = q.exec(ctx, `DELETE FROM throttle_budgets WHERE kind = $1 AND until <= $2 AND key IN
 			(SELECT key FROM throttle_budgets WHERE kind = $1 AND until <= $2 ORDER BY until LIMIT $3)`, kind, now, limit)
@@ -106,13 +107,8 @@ func pruneFailures(ctx context.Context, q querier, now, limit int64) (rows int64
 	return 0, nil
 }
 
-// oldestFailure returns when the first row that pruneFailures would delete said its
-// last, 0 where there is no row.
-func oldestFailure(ctx context.Context, q querier) (oldest int64, err error) {
-	err = q.one(ctx, []any{&oldest}, `SELECT COALESCE(MIN(expires_at), 0) FROM throttle_lanes`)
-	if err != nil {
-		return 0, err
-	}
+// oldestBudget returns when the first budget is paid back, 0 where there is none.
+func oldestBudget(ctx context.Context, q querier) (oldest int64, err error) {
 	for _, kind := range Limits() {
 		var until int64
 		err := q.one(ctx, []any{&until}, `SELECT COALESCE(MIN(until), 0) FROM throttle_budgets WHERE kind = $1`, kind)

@@ -22,6 +22,7 @@ func pruneTests() []test {
 		{"runs on two nodes while others write", testPruneAtOnce},
 		{"finds sessions that end before those it has seen", testPruneShorter},
 		{"finds sessions that a clock or a backup brought from the past", testPruneBehind},
+		{"does not lose by one look what another found meanwhile", testPruneMeanwhile},
 		{"follows what lives over sixty days", testPruneFollows},
 	}
 }

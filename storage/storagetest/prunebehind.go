@@ -1,6 +1,9 @@
 package storagetest
 
 import (
+	"context"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,4 +61,32 @@ func testPruneBehind(t *testing.T, db Database) {
 	s.lasting(t, ann, app, time.Minute)
 	s.clock.Advance(3 * time.Minute)
 	s.wantPruned(t, "the login of before is over", 2*time.Minute, 1)
+}
+
+// A batch that is being deleted does not hide what another look found meanwhile.
+func testPruneMeanwhile(t *testing.T, db Database) {
+	var armed atomic.Bool
+	s := node{clock: NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
+	s.Store = db.Open(t, storage.Options{Migrate: true, Now: s.clock.Now, Trace: func(ctx context.Context, statement string) (context.Context, func(error)) {
+		if strings.HasPrefix(statement, "DELETE FROM grants") && armed.CompareAndSwap(true, false) {
+			lag, err := s.PruneLag(t.Context())
+			check(t, err)
+			equal(t, "lag while a batch is deleted", lag, 2*time.Hour)
+		}
+		return ctx, func(error) {}
+	}})
+	ann, app := s.user(t, "ann"), s.client(t, "app")
+	s.lasting(t, ann, app, time.Minute)
+	s.clock.Advance(time.Hour)
+	s.wantPruned(t, "after a login", 59*time.Minute, 1)
+
+	s.lasting(t, ann, app, -time.Hour)
+	s.lasting(t, ann, app, time.Minute)
+	s.lasting(t, ann, app, time.Minute)
+	s.clock.Advance(time.Hour)
+	armed.Store(true)
+	equal(t, "rows pruned by one look", s.prune(t, 1), int64(3))
+	if armed.Load() {
+		t.Error("got no DELETE of grants, want one that is looked at meanwhile")
+	}
 }
