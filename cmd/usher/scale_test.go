@@ -20,6 +20,9 @@ import (
 const (
 	manySessions = 10_000_000
 	manyUsers    = manySessions / 5
+	// fewUsers are enough for each of those who log in to do it for the first time, which
+	// takes more statements, as those of many do.
+	fewUsers = 8000
 	// dearShare of the users has a password hashed at the default cost, as those of a
 	// real database have. All others are hashed at the least, to leave the database's
 	// part to be seen.
@@ -38,8 +41,9 @@ func TestSoakRequestsAtALargeDatabase(t *testing.T) {
 	const each, dear = 800, 60
 	cluster := postgrestest.NewCluster(t, "max_wal_size = 8GB", "checkpoint_timeout = 1h")
 	sides := [2]*side{newSide(t, cluster, "empty"), newSide(t, cluster, "large")}
-	for _, s := range sides {
+	for i, s := range sides {
 		s.login(2 * 2 * each)
+		s.populate([2]int{fewUsers, manyUsers}[i])
 	}
 	sides[1].grow()
 
@@ -106,7 +110,7 @@ type side struct {
 	dear    *testServer // hashes at the default cost
 	address string
 	secret  string // of the client rs
-	users   bool   // there are others than ann and dear
+	users   int    // who log in
 	fresh   chan tokens
 	asked   atomic.Int64
 }
@@ -134,42 +138,40 @@ func (s *side) login(n int) {
 	}
 }
 
-// grow fills the database with the sessions of a month, in the order of their logins.
-func (s *side) grow() {
+// populate adds users.
+func (s *side) populate(users int) {
 	s.t.Helper()
+	s.users = users
 	execute(s.t, s.address,
 		fmt.Sprintf(`INSERT INTO users (id, username, email, full_name, password_hash, password_cost, scopes, disabled, epoch, created_at)
 			SELECT left(md5('u' || n), 20), CASE WHEN n %% %[2]d = 0 THEN 'dear' ELSE 'user' END || n, 'user' || n || '@example.com', 'User ' || n,
 				password_hash, password_cost, scopes, 0, 'e', created_at
-			FROM generate_series(1, %[1]d) n JOIN users template ON template.username = CASE WHEN n %% %[2]d = 0 THEN 'dear' ELSE 'ann' END`, manyUsers, dearShare),
+			FROM generate_series(1, %[1]d) n JOIN users template ON template.username = CASE WHEN n %% %[2]d = 0 THEN 'dear' ELSE 'ann' END`, users, dearShare),
+		`VACUUM ANALYZE users`)
+}
+
+// grow fills the database with the sessions of a month, in the order of their logins.
+func (s *side) grow() {
+	s.t.Helper()
+	execute(s.t, s.address,
 		// An answer is as long as a sealed one.
 		fmt.Sprintf(`INSERT INTO grants (id, user_id, client_id, user_epoch, client_epoch, scopes, audiences, auth_time, expires_at,
 				refresh_hash, previous_hash, rotated_at, answer)
 			SELECT lpad(to_hex(login / 1000), 8, '0') || left(md5('g' || n), 12), left(md5('u' || n * 7919::bigint %% %d + 1), 20), 'web', 'e',
 				(SELECT epoch FROM clients WHERE id = 'web'), 'profile', 'http://localhost', login, login + 31 * 86400000::bigint,
 				sha256(n::text::bytea), sha256(('p' || n)::bytea), login, decode(repeat(md5(n::text), 56), 'hex')
-			FROM (SELECT n, (EXTRACT(EPOCH FROM now()) * 1000)::bigint - 30 * 86400000::bigint / %[2]d * (%[2]d - n) AS login
-				FROM generate_series(1, %[2]d) n) logins`, manyUsers, manySessions),
-		`VACUUM ANALYZE users`, `VACUUM ANALYZE grants`, `CHECKPOINT`)
-	s.users = true
+			FROM (SELECT n, (EXTRACT(EPOCH FROM now()) * 1000)::bigint - 30 * 86400000::bigint * (%[2]d - n) / %[2]d AS login
+				FROM generate_series(1, %[2]d) n) logins`, s.users, manySessions),
+		`VACUUM ANALYZE grants`, `CHECKPOINT`)
 }
 
 func (s *side) askLogin(n int64) (int, string) {
-	name := "ann"
-	if s.users {
-		// Past those who are dear.
-		i := n * 7919 % (manyUsers / dearShare * (dearShare - 1))
-		name = fmt.Sprint("user", i+i/(dearShare-1)+1)
-	}
-	return s.logIn(s.testServer, name)
+	i := n * 7919 % int64(s.users/dearShare*(dearShare-1))
+	return s.logIn(s.testServer, fmt.Sprint("user", i+i/(dearShare-1)+1)) // past those who are dear
 }
 
 func (s *side) askDearLogin(n int64) (int, string) {
-	name := "dear"
-	if s.users {
-		name = fmt.Sprint("dear", (n*7919%(manyUsers/dearShare)+1)*dearShare)
-	}
-	return s.logIn(s.dear, name)
+	return s.logIn(s.dear, fmt.Sprint("dear", (n*7919%int64(s.users/dearShare)+1)*dearShare))
 }
 
 func (*side) logIn(at *testServer, name string) (int, string) {
