@@ -36,7 +36,7 @@ func BenchmarkPostgres(b *testing.B) {
 			b.Fatal(err)
 		}
 		create := func() storage.Grant {
-			id := storage.NewID()
+			id := storage.NewGrantID(time.Now())
 			g := storage.Grant{ID: id, UserID: user.ID, ClientID: client.ID, UserEpoch: "e", ClientEpoch: "e", Scopes: []string{"profile"},
 				Audiences: []string{"https://auth.example"}, AuthTime: time.Now(), ExpiresAt: time.Now().Add(720 * time.Hour), Refresh: []byte(id)}
 			if err := s.CreateGrant(b.Context(), g); err != nil {
@@ -73,7 +73,7 @@ func BenchmarkPostgres(b *testing.B) {
 				return storage.Guess{Account: fmt.Sprint("account-", n%64), Network: "192.0.2.1", Mark: "mark"}
 			}
 			run("Login", func(n int64) { // with CreateGrant, from home but for the first time
-				id := storage.NewID()
+				id := storage.NewGrantID(time.Now())
 				g := storage.Grant{ID: id, UserID: user.ID, ClientID: client.ID, UserEpoch: "e", ClientEpoch: "e", Scopes: []string{"profile"},
 					Audiences: []string{"https://auth.example"}, AuthTime: time.Now(), ExpiresAt: time.Now().Add(720 * time.Hour), Refresh: []byte(id)}
 				charged, err := s.Charge(b.Context(), at(n))
