@@ -170,12 +170,25 @@ func TestThePasswordOfAServerIsNotShown(t *testing.T) {
 
 func openPostgres(t *testing.T, address string) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("pgx", postgrestest.With(t, address, "pool_max_conns", "", "application_name", "test"))
+	return openNamed(t, address, "test")
+}
+
+// openNamed opens a database whose server knows the connections by that name.
+func openNamed(t *testing.T, address, name string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("pgx", postgrestest.With(t, address, "pool_max_conns", "", "application_name", name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
 	return db
+}
+
+func scan(t *testing.T, db *sql.DB, dest []any, query string, args ...any) {
+	t.Helper()
+	if err := db.QueryRowContext(t.Context(), query, args...).Scan(dest...); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
 }
 
 // within waits until ok, and fails where that takes too long.

@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"database/sql"
+	"fmt"
 	"testing"
 	"time"
 
@@ -17,10 +18,10 @@ func TestPruningDoesNotWalkOverWhatItDeleted(t *testing.T) {
 	const rows, batch = 20_000, 100
 	for _, tt := range []struct{ table, index, fill string }{
 		{"grants", "grants_expiry", `INSERT INTO grants (id, user_id, client_id, user_epoch, client_epoch, scopes, audiences, auth_time, expires_at, rotated_at)
-			SELECT 'grant-' || n, 'user', 'client', '', '', '', '', 0, 1000 + n, 0 FROM generate_series(1, $1::bigint) n`},
+			SELECT 'grant-' || n, 'user', 'client', '', '', '', '', 0, 1000 + n, 0 FROM generate_series(1, %d) n`},
 		{"throttle_lanes", "throttle_lanes_expiry", `INSERT INTO throttle_lanes (account, network, failures, delay, blocked_until, forget_at, tried, repeats_until,
 				known_until, home_until, expires_at)
-			SELECT 'user-' || n, '', 0, 0, 0, 0, '', 0, 0, 0, 1000 + n FROM generate_series(1, $1::bigint) n`},
+			SELECT 'user-' || n, '', 0, 0, 0, 0, '', 0, 0, 0, 1000 + n FROM generate_series(1, %d) n`},
 	} {
 		t.Run(tt.table, func(t *testing.T) {
 			t.Parallel()
@@ -30,8 +31,7 @@ func TestPruningDoesNotWalkOverWhatItDeleted(t *testing.T) {
 			if err := postgresSchema(w.counted).Open(t, options).Close(); err != nil {
 				t.Fatal(err)
 			}
-			w.execute(`ALTER TABLE ` + tt.table + ` SET (autovacuum_enabled = false)`)
-			w.execute(tt.fill, rows)
+			w.execute(`ALTER TABLE `+tt.table+` SET (autovacuum_enabled = false)`, fmt.Sprintf(tt.fill, rows))
 			before := w.visited(tt.index)
 
 			s := postgresSchema(w.counted).Open(t, options)
@@ -73,27 +73,13 @@ type indexWatch struct {
 func newIndexWatch(t *testing.T) *indexWatch {
 	t.Helper()
 	address, name := postgrestest.Schema(t), storage.NewID()
-	w := &indexWatch{t: t, name: name, counted: postgrestest.With(t, address, "application_name", name)}
-	w.db = w.open(address)
-	return w
+	return &indexWatch{t: t, db: openPostgres(t, address), name: name, counted: postgrestest.With(t, address, "application_name", name)}
 }
 
-func (w *indexWatch) open(address string) *sql.DB {
+func (w *indexWatch) execute(statements ...string) {
 	w.t.Helper()
-	db, err := sql.Open("pgx", postgrestest.With(w.t, address, "pool_max_conns", ""))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(func() { db.Close() })
-	return db
-}
-
-func (w *indexWatch) execute(statement string, args ...any) {
-	w.t.Helper()
-	db := w.open(w.counted)
-	if _, err := db.ExecContext(w.t.Context(), statement, args...); err != nil {
-		w.t.Fatalf("%s: %v", statement, err)
-	}
+	db := openNamed(w.t, w.counted, w.name)
+	execute(w.t, db, statements...)
 	if err := db.Close(); err != nil {
 		w.t.Fatal(err)
 	}
@@ -103,20 +89,12 @@ func (w *indexWatch) execute(statement string, args ...any) {
 // waits for their processes to end, for that is when they tell.
 func (w *indexWatch) visited(index string) (pages int64) {
 	w.t.Helper()
-	deadline, open := time.Now().Add(time.Minute), 1
-	for open > 0 {
-		w.scan(&open, `SELECT count(*) FROM pg_stat_activity WHERE application_name = $1`, w.name)
-		if time.Now().After(deadline) {
-			w.t.Fatalf("got %d processes of connections that were closed a minute ago, want none", open)
-		}
-	}
-	w.scan(&pages, `SELECT idx_blks_read + idx_blks_hit FROM pg_statio_user_indexes WHERE schemaname = current_schema() AND indexrelname = $1`, index)
+	within(w.t, time.Minute, "the processes of closed connections end", func() bool {
+		var open int
+		scan(w.t, w.db, []any{&open}, `SELECT count(*) FROM pg_stat_activity WHERE application_name = $1`, w.name)
+		return open == 0
+	})
+	scan(w.t, w.db, []any{&pages}, `SELECT idx_blks_read + idx_blks_hit FROM pg_statio_user_indexes
+		WHERE schemaname = current_schema() AND indexrelname = $1`, index)
 	return pages
-}
-
-func (w *indexWatch) scan(dest any, query string, args ...any) {
-	w.t.Helper()
-	if err := w.db.QueryRowContext(w.t.Context(), query, args...).Scan(dest); err != nil {
-		w.t.Fatalf("%s: %v", query, err)
-	}
 }

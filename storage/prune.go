@@ -110,10 +110,7 @@ func (s *Store) deleting(f func(ctx context.Context, q querier, now, limit int64
 			rows, err = f(ctx, q, now, limit)
 			return err
 		})
-		if err != nil {
-			return 0, err
-		}
-		return rows, nil
+		return rows, err
 	}
 }
 

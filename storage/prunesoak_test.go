@@ -1,7 +1,6 @@
 package storage_test
 
 import (
-	"database/sql"
 	"os"
 	"strconv"
 	"testing"
@@ -92,7 +91,7 @@ func (p *play) compare(t *testing.T, hour int) {
 	living, want := p.living(now), p.rows(now)
 	for table, n := range want {
 		var got int
-		p.scan(t, []any{&got}, `SELECT count(*) FROM `+table)
+		scan(t, p.db, []any{&got}, `SELECT count(*) FROM `+table)
 		if got != n {
 			t.Errorf("hour %d: got %d rows of %s, want %d", hour, got, table, n)
 		}
@@ -108,7 +107,7 @@ func (p *play) compare(t *testing.T, hour int) {
 	}
 	// What is written in bulk is what the store writes.
 	var sizes, nulls int
-	p.scan(t, []any{&sizes, &nulls}, `SELECT count(DISTINCT pg_column_size(g.*)), count(DISTINCT num_nulls(previous_hash, answer, refresh_hash))
+	scan(t, p.db, []any{&sizes, &nulls}, `SELECT count(DISTINCT pg_column_size(g.*)), count(DISTINCT num_nulls(previous_hash, answer, refresh_hash))
 		FROM grants g WHERE id IN ($1, $2)`, p.real[len(p.real)-1].ID, p.bulkID(p.untouched(now)))
 	if sizes != 1 || nulls != 1 {
 		t.Errorf("hour %d: got rows of %d sizes and %d shapes, want those of a login alone", hour, sizes, nulls)
@@ -117,14 +116,14 @@ func (p *play) compare(t *testing.T, hour int) {
 
 func (p *play) size(t *testing.T) (bytes int64) {
 	t.Helper()
-	p.scan(t, []any{&bytes}, `SELECT pg_database_size(current_database())`)
+	scan(t, p.db, []any{&bytes}, `SELECT pg_database_size(current_database())`)
 	return bytes
 }
 
 // tables says how large the table of sessions is, and what autovacuum did for it.
 func (p *play) tables(t *testing.T) (text string) {
 	t.Helper()
-	p.scan(t, []any{&text}, `SELECT format('grants of %s and indexes of %s (%s), %s dead rows, %s autovacuums',
+	scan(t, p.db, []any{&text}, `SELECT format('grants of %s and indexes of %s (%s), %s dead rows, %s autovacuums',
 			pg_size_pretty(pg_table_size(relid)), pg_size_pretty(pg_indexes_size(relid)),
 			(SELECT string_agg(indexrelname || ' ' || pg_size_pretty(pg_relation_size(indexrelid)), ', ') FROM pg_stat_user_indexes i WHERE i.relid = s.relid),
 			n_dead_tup, autovacuum_count)
@@ -132,29 +131,10 @@ func (p *play) tables(t *testing.T) (text string) {
 	return text
 }
 
-func (p *play) scan(t *testing.T, dest []any, query string, args ...any) {
-	t.Helper()
-	if err := p.db.QueryRowContext(t.Context(), query, args...).Scan(dest...); err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-}
-
-func (p *play) execute(t *testing.T, query string, args ...any) {
-	t.Helper()
-	if _, err := p.db.ExecContext(t.Context(), query, args...); err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-}
-
 // newPlay opens an empty database and fills it with what lives.
 func newPlay(t *testing.T, address string) *play {
 	t.Helper()
-	db, err := sql.Open("pgx", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	p := &play{db: db, clock: storagetest.NewClock(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)), took: newTimes(t)}
+	p := &play{db: openPostgres(t, address), clock: storagetest.NewClock(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)), took: newTimes(t)}
 	// A machine that is stopped must not end a statement.
 	address = postgrestest.With(t, address, "statement_timeout", "0", "lock_timeout", "0", "idle_in_transaction_session_timeout", "0")
 	options := storage.Options{Migrate: true, Now: p.clock.Now, Trace: p.took.trace}
@@ -166,7 +146,7 @@ func newPlay(t *testing.T, address string) *play {
 		must(t, "writing the logins of a minute", func() error { return p.write(t.Context()) })
 		p.next += perMinute
 	}
-	p.execute(t, `VACUUM ANALYZE`)
+	execute(t, p.db, `VACUUM ANALYZE`)
 	p.follow(t)
 	return p
 }
@@ -176,6 +156,6 @@ func newPlay(t *testing.T, address string) *play {
 func (p *play) follow(t *testing.T) {
 	t.Helper()
 	var pid int
-	p.scan(t, []any{&pid}, `SELECT COALESCE(max(pid), 0) FROM pg_stat_activity WHERE application_name = 'pruner' AND query NOT LIKE 'LISTEN%'`)
+	scan(t, p.db, []any{&pid}, `SELECT COALESCE(max(pid), 0) FROM pg_stat_activity WHERE application_name = 'pruner' AND query NOT LIKE 'LISTEN%'`)
 	p.took.follow(pid)
 }

@@ -40,10 +40,9 @@ func TestSoakRequestsAtALargeDatabase(t *testing.T) {
 	// second.
 	const each, dear = 800, 60
 	cluster := postgrestest.NewCluster(t, "max_wal_size = 8GB", "checkpoint_timeout = 1h")
-	sides := [2]*side{newSide(t, cluster, "empty"), newSide(t, cluster, "large")}
-	for i, s := range sides {
+	sides := [2]*side{newSide(t, cluster, "empty", fewUsers), newSide(t, cluster, "large", manyUsers)}
+	for _, s := range sides {
 		s.login(2 * 2 * each)
-		s.populate([2]int{fewUsers, manyUsers}[i])
 	}
 	sides[1].grow()
 
@@ -115,10 +114,10 @@ type side struct {
 	asked   atomic.Int64
 }
 
-func newSide(t *testing.T, cluster *postgrestest.Cluster, schema string) *side {
+func newSide(t *testing.T, cluster *postgrestest.Cluster, schema string, users int) *side {
 	t.Helper()
 	execute(t, cluster.URL, `CREATE SCHEMA `+schema)
-	s := &side{address: postgrestest.With(t, cluster.URL, "search_path", schema)}
+	s := &side{users: users, address: postgrestest.With(t, cluster.URL, "search_path", schema)}
 	at := onPostgres(t, s.address)
 	s.secret = furnishDurably(t, at)
 	args := append(durable[:len(durable):len(durable)], "--log-level", "error")
@@ -126,6 +125,7 @@ func newSide(t *testing.T, cluster *postgrestest.Cluster, schema string) *side {
 	at.env = append(at.env, fmt.Sprint("USHER_BCRYPT_COST=", credentials.DefaultCost))
 	s.dear = startServerAt(t, at, args...)
 	s.dear.usherStdin(annsPassword+"\n", "user", "add", "dear", "--password-stdin")
+	s.populate()
 	return s
 }
 
@@ -138,15 +138,14 @@ func (s *side) login(n int) {
 	}
 }
 
-// populate adds users.
-func (s *side) populate(users int) {
+// populate adds those who log in.
+func (s *side) populate() {
 	s.t.Helper()
-	s.users = users
 	execute(s.t, s.address,
 		fmt.Sprintf(`INSERT INTO users (id, username, email, full_name, password_hash, password_cost, scopes, disabled, epoch, created_at)
 			SELECT left(md5('u' || n), 20), CASE WHEN n %% %[2]d = 0 THEN 'dear' ELSE 'user' END || n, 'user' || n || '@example.com', 'User ' || n,
 				password_hash, password_cost, scopes, 0, 'e', created_at
-			FROM generate_series(1, %[1]d) n JOIN users template ON template.username = CASE WHEN n %% %[2]d = 0 THEN 'dear' ELSE 'ann' END`, users, dearShare),
+			FROM generate_series(1, %[1]d) n JOIN users template ON template.username = CASE WHEN n %% %[2]d = 0 THEN 'dear' ELSE 'ann' END`, s.users, dearShare),
 		`VACUUM ANALYZE users`)
 }
 
